@@ -1,0 +1,1 @@
+"""The services: ingest, aggregation, coloring, API, sweeper, and the embedded stack."""

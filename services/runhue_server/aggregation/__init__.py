@@ -1,0 +1,1 @@
+"""Folds the inbox into history, summaries and metrics."""

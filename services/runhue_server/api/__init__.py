@@ -1,0 +1,1 @@
+"""Serves projects, runs, history, colors and the live stream."""

@@ -1,0 +1,1 @@
+"""Recomputes bucket boundaries and publishes run colors."""

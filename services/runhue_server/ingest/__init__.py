@@ -1,0 +1,1 @@
+"""Accepts batches: durable in the inbox before it answers."""

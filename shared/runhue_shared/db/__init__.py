@@ -1,0 +1,62 @@
+"""Postgres: a pool, and `transaction()`, the only thing that commits.
+
+Functions in the modules beside this one take the transaction first and hold all SQL.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from runhue_shared.settings import settings
+
+Transaction = psycopg.Connection[tuple[Any, ...]]
+"""An open transaction. Rows come back as tuples."""
+
+_pools: dict[str, ConnectionPool[Transaction]] = {}
+_pools_lock = threading.Lock()
+
+
+def _pool() -> ConnectionPool[Transaction]:
+    url = settings().database_url
+    with _pools_lock:
+        pool = _pools.get(url)
+        if pool is None:
+            pool = ConnectionPool(
+                url,
+                min_size=1,
+                max_size=20,
+                max_idle=60,
+                timeout=10,
+                reconnect_timeout=5,
+                check=ConnectionPool.check_connection,
+                kwargs={"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2},
+                open=True,
+                name="runhue",
+            )
+            _pools[url] = pool
+    return pool
+
+
+@contextmanager
+def transaction() -> Iterator[Transaction]:
+    """One transaction of the process's pool: commits at the end, rolls back on an exception.
+
+    Raises:
+        psycopg_pool.PoolTimeout: no connection within 10 s.
+        psycopg.OperationalError: the server went away.
+    """
+    with _pool().connection() as connection:
+        yield connection
+
+
+def close_pool() -> None:
+    """Close the process's connections; the next transaction opens new ones. Call after a fork."""
+    with _pools_lock:
+        pools = list(_pools.values())
+        _pools.clear()
+    for pool in pools:
+        pool.close(timeout=1)
