@@ -264,7 +264,8 @@ def encode_rows(rows: Sequence[tuple[int, int, Mapping[str, Any]]]) -> Rows:
             number_rows.setdefault(names, []).append(position)
             number_columns.setdefault(names, []).append(numbers)
     blocks = [
-        _number_block(names, number_rows[names], columns, len(rows)) for names, columns in number_columns.items()
+        _number_block(names, number_rows[names], columns, len(rows))
+        for names, columns in number_columns.items()
     ]
     others = [Cells(key, _bytes(array("I", at)), held) for key, (at, held) in cells.items()]
     return Rows(_bytes(seqs), _bytes(steps), blocks, others)

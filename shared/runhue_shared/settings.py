@@ -12,36 +12,39 @@ MEBIBYTE = 1024 * 1024
 class Settings(BaseSettings):
     """Where the servers are and how much one request, key or run may take.
 
-    Sizes are bytes, durations are seconds unless the name says otherwise.
+    Sizes are bytes, durations are seconds unless the name says otherwise. `max_batch_bytes`
+    and `flush_interval_ms` are what senders are told; above `inbox_high_water_rows` ingest
+    answers 429; a running run that is silent for `heartbeat_timeout` becomes crashed;
+    `recolor_*` is how long changes are coalesced; `key_pepper` is mixed into stored key digests.
     """
 
     model_config = SettingsConfigDict(env_prefix="RUNHUE_", extra="ignore", frozen=True)
 
-    database_url: str = Field(default="", description="libpq URL of Postgres 15 or newer")
-    redis_url: str = Field(default="", description="redis:// or unix:// URL of Redis 7 or Valkey 8 or newer")
-    data_dir: Path = Field(default=Path("runhue-data"), description="embedded servers, blobs and first-start key")
+    database_url: str = ""
+    redis_url: str = ""
+    data_dir: Path = Path("runhue-data")
 
     host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
     ingest_port: int = Field(default=8081, ge=0, le=65535)
-    public_url: str = Field(default="", description="address of the API as users see it")
-    public_ingest_url: str = Field(default="", description="address of the ingest service as the SDK sees it")
+    public_url: str = ""
+    public_ingest_url: str = ""
 
-    key_pepper: str = Field(default="", description="secret mixed into stored API-key digests")
+    key_pepper: str = ""
     first_team: str = "main"
 
     max_body_bytes: int = Field(default=64 * MEBIBYTE, ge=1024)
     max_decompressed_bytes: int = Field(default=256 * MEBIBYTE, ge=1024)
-    max_batch_bytes: int = Field(default=8 * MEBIBYTE, ge=1024, description="what the SDK is told to send at most")
+    max_batch_bytes: int = Field(default=8 * MEBIBYTE, ge=1024)
     max_key_length: int = Field(default=500, ge=1)
     max_keys_per_run: int = Field(default=100_000, ge=1)
     max_config_bytes: int = Field(default=MEBIBYTE, ge=1024)
     max_json_depth: int = Field(default=64, ge=1)
-    inbox_high_water_rows: int = Field(default=200_000, ge=1, description="above it ingest answers 429")
+    inbox_high_water_rows: int = Field(default=200_000, ge=1)
 
-    flush_interval_ms: int = Field(default=1000, ge=10, description="what the SDK is told when nothing is busy")
-    heartbeat_timeout: float = Field(default=300.0, gt=0, description="a silent running run becomes crashed after it")
-    recolor_watched: float = Field(default=0.25, ge=0, description="coalescing while someone watches")
+    flush_interval_ms: int = Field(default=1000, ge=10)
+    heartbeat_timeout: float = Field(default=300.0, gt=0)
+    recolor_watched: float = Field(default=0.25, ge=0)
     recolor_default: float = Field(default=1.0, ge=0)
     recolor_unwatched: float = Field(default=30.0, ge=0)
     sweep_interval: float = Field(default=1.0, gt=0)

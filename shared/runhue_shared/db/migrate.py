@@ -12,8 +12,8 @@ STATEMENT_TIMEOUT = "60s"
 def migrations() -> list[tuple[str, str]]:
     """(name, SQL) of every migration, in the order in which they are applied."""
     folder = resources.files("runhue_shared.db") / "migrations"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")) for file in files]
+    files = {file.name.removesuffix(".sql"): file for file in folder.iterdir() if file.name.endswith(".sql")}
+    return [(name, files[name].read_text(encoding="utf-8")) for name in sorted(files)]
 
 
 def migrate(database_url: str) -> list[str]:
