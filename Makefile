@@ -1,0 +1,58 @@
+# Two commands matter: `make demo` shows the product, `make test` proves it.
+# Everything is set up in .venv from PyPI; Python 3.11 or newer is all that must be there.
+
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	&& echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := sdk shared services tests benchmarks examples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format soak bench openapi clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.local ## start everything, log 60 real runs, show them colored, print the addresses
+	$(BIN)/runhue demo
+
+up: $(VENV)/.local ## start the stack on ./runhue-data and stay; Ctrl-C stops it
+	$(BIN)/runhue up
+
+test: $(VENV)/.dev ## every test, with real servers and processes
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.dev ## ruff, format, mypy strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## write what `make check` asks for, where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(VENV)/.dev ## long fault schedule; SEED=n repeats one, MINUTES=n sets its length
+	$(BIN)/python -m tests.faults --seed "$(or $(SEED),random)" --minutes "$(or $(MINUTES),20)"
+
+bench: $(VENV)/.dev ## one benchmark, e.g. `make bench NAME=p2`; no NAME lists them
+	$(BIN)/python -m benchmarks $(NAME)
+
+openapi: $(VENV)/.dev ## write docs/openapi.json from the API
+	$(BIN)/python -m runhue_server.api.openapi > docs/openapi.json
+
+clean: ## remove the virtual environment and caches, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Runhue needs Python 3.11 or newer on PATH; set PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.local
