@@ -123,7 +123,8 @@ def revoke(tx: Transaction, team_id: int, key_id: int) -> bool:
 def team_id(tx: Transaction, name: str) -> int:
     """The team's id; the team is made when it is new."""
     row = tx.execute(
-        "INSERT INTO team (name) VALUES (%s) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+        "INSERT INTO team (name) VALUES (%s)"
+        " ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
         (name,),
     ).fetchall()[0]
     return int(row[0])
