@@ -1,0 +1,191 @@
+"""Fixtures over a real Postgres and a real Valkey, started once a session by the first test that asks."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from runhue_server.embedded import binaries
+from runhue_server.embedded.account import Account, give_to, server_account
+from runhue_server.embedded.supervise import TRAMPOLINE
+from runhue_server.web.auth import key_cache
+from runhue_shared import db, queue
+from runhue_shared.db.migrate import migrate
+from runhue_shared.settings import Settings, settings
+
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+SUPERUSER = "postgres"
+# Nothing here survives a crash, and no test of this process kills Postgres and then looks for data.
+POSTGRES_OPTIONS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0777",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "150",
+    "shared_buffers": "64MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
+}
+
+
+def _launch(account: Account | None, log: Path, *command: str | Path) -> "subprocess.Popen[bytes]":
+    uid, gid = (account.uid, account.gid) if account else (-1, -1)
+    numbers = [str(number) for number in (os.getpid(), int(signal.SIGKILL), uid, gid)]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", TRAMPOLINE, *numbers, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd="/",
+            start_new_session=True,
+        )
+
+
+def _stop(process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
+    process.send_signal(how)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)
+
+
+def _wait_until(ready: Callable[[], bool], process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"server did not start: {log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.02)
+
+
+def _socket_answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """A short-named directory (sockets have a length limit) that belongs to the servers' account."""
+    directory = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))
+    directory.chmod(0o755)
+    give_to(directory, server_account("", directory / "none"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_directory: Path) -> Iterator[str]:
+    """URL of the superuser's database on this session's Postgres."""
+    account = server_account("", server_directory / "none")
+    data, log = server_directory / "data", server_directory / "postgres.log"
+    programs = binaries.reachable_postgres(binaries.find_postgres(data), account)
+    options = ["-U", SUPERUSER, "--locale=C.UTF-8", "-E", "UTF8", "-A", "trust", "--no-sync"]
+    initdb = _launch(account, log, programs.initdb, "-D", data, *options)
+    if initdb.wait(START_SECONDS):
+        raise RuntimeError(f"initdb failed: {log.read_text(errors='replace')[-2000:]}")
+    arguments = [part for name, value in POSTGRES_OPTIONS.items() for part in ("-c", f"{name}={value}")]
+    server = _launch(account, log, programs.postgres, "-D", data, "-k", server_directory, *arguments)
+    url = f"postgresql://{SUPERUSER}@/postgres?host={server_directory}"
+    try:
+        _wait_until(lambda: _postgres_answers(url), server, log)
+        yield url
+    finally:
+        _stop(server, signal.SIGQUIT)
+
+
+def _postgres_answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=5):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres_server: str) -> str:
+    """A migrated database. Tests share it: ask for `clean_database` or `tx` to start from nothing."""
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE runhue")
+    url = postgres_server.replace("/postgres?", "/runhue?")
+    migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def redis_url(server_directory: Path) -> Iterator[str]:
+    """A real Valkey without persistence, on a Unix socket."""
+    path, log = server_directory / "valkey.sock", server_directory / "valkey.log"
+    account = server_account("", server_directory / "none")
+    valkey = binaries.find_valkey()
+    program = binaries.reachable(valkey, valkey, account)
+    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--maxmemory-policy", "noeviction"]
+    server = _launch(account, log, program, *options, "--dir", server_directory)
+    try:
+        _wait_until(lambda: _socket_answers(path), server, log)
+        yield f"unix://{path}?db=0"
+    finally:
+        _stop(server, signal.SIGTERM)
+
+
+@pytest.fixture
+def clean_database(database_url: str) -> str:
+    """The shared database, emptied, with ids counting from 1 again. Returns its URL."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET LOCAL lock_timeout = '20s'")
+        rows = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
+        )
+        tables = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows)
+        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
+    return database_url
+
+
+@pytest.fixture
+def tx(clean_database: str) -> Iterator[db.Transaction]:
+    """A transaction on the emptied database, rolled back at the end of the test."""
+    with psycopg.connect(clean_database) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def server_settings(
+    clean_database: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """Settings of this process pointing at the emptied servers; every cache made of them is fresh."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    monkeypatch.setenv("RUNHUE_DATABASE_URL", clean_database)
+    monkeypatch.setenv("RUNHUE_REDIS_URL", redis_url)
+    monkeypatch.setenv("RUNHUE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("RUNHUE_KEY_PEPPER", "pepper of the tests")
+    forget_settings()
+    yield settings()
+    forget_settings()
+
+
+def forget_settings() -> None:
+    """Drop what this process made of its settings; the next use reads the environment again."""
+    if queue.redis_client.cache_info().currsize:
+        queue.redis_client().close()
+    for cached in (settings, queue.redis_client, queue.celery_app, key_cache):
+        cached.cache_clear()
+    db.close_pool()
