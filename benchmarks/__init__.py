@@ -1,0 +1,1 @@
+"""Programs that measure Runhue beside its peers and its bounds; `make bench NAME=p1` runs one."""

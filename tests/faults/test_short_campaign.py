@@ -1,0 +1,21 @@
+"""One short seeded campaign in every test run; `make soak` runs long ones."""
+
+from pathlib import Path
+
+import pytest
+
+from runhue_server.stack import Stack
+from tests.faults.campaign import Campaign
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(600)
+def test_nothing_is_lost_doubled_or_miscolored_under_faults(tmp_path: Path) -> None:
+    """Every process kind is killed, Redis is wiped, batches repeat and rot: all totals are exact."""
+    with Stack(tmp_path / "data") as stack:
+        campaign = Campaign(stack, tmp_path / "runs", seed=20260921, seconds=25)
+
+        campaign.run()
+
+        assert len({fault.kind for fault in campaign.faults}) >= 10
+        assert sum(len(run.must) for run in campaign.expected().values()) > 5_000

@@ -1,0 +1,38 @@
+"""A training process: logs rows of the ground truth through the SDK and notes each call that returned.
+
+`python -m tests.faults.trainer RUN SEED FIRST STEPS STRIDE PAUSE FOLDER`
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import runhue
+from tests.faults.truth import row
+
+
+def main() -> None:
+    """Log steps FIRST, FIRST+STRIDE, ...; after each return append the step to FOLDER/returned-<pid>."""
+    run_id, seed, first, steps, stride, pause, folder = sys.argv[1:]
+    returned = os.open(
+        Path(folder) / f"returned-{os.getpid()}", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600
+    )
+    settings = runhue.Settings(system_metrics=False, console="off", quiet=True, finish_timeout=120)
+    run = runhue.init(
+        project="faults",
+        id=run_id,
+        resume="allow",
+        dir=folder,
+        config={"seed": int(seed), "learning_rate": int(seed) / 1000},
+        settings=settings,
+    )
+    for step in range(int(first), int(first) + int(steps) * int(stride), int(stride)):
+        run.log(row(int(seed), step), step=step, commit=True)
+        os.write(returned, step.to_bytes(8, "little"))
+        time.sleep(float(pause))
+    run.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What a run logs, as a function of (seed, step): the ground truth that no process can lose."""
+
+import hashlib
+import math
+import random
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+KEYS = ("loss", "acc", "epoch", "grad.norm")
+
+
+def row(seed: int, step: int) -> dict[str, float | int]:
+    """The row that run `seed` logs at `step`: floats, ints, sometimes NaN or an infinity."""
+    source = random.Random(f"{seed}:{step}")
+    loss = source.choice([source.random(), source.random() * 1e-300, -0.0, float(f"{source.random():.3f}")])
+    if source.random() < 0.02:
+        loss = source.choice([math.nan, math.inf, -math.inf])
+    values: dict[str, float | int] = {"loss": loss, "epoch": step // 10}
+    if step % 3 == 0:
+        values["acc"] = source.random()
+    if step % 5 == 0:
+        values["grad.norm"] = source.choice([2**60 + step, source.random()])
+    return values
+
+
+@dataclass(frozen=True)
+class SeriesTruth:
+    """Count, extremes, last and a hash over (step, value) of one series."""
+
+    n: int
+    last_step: int
+    last: float
+    low: float | None
+    high: float | None
+    digest: str
+
+
+def series_truth(points: Mapping[int, float | int]) -> SeriesTruth:
+    """Totals of one series given as step -> value; extremes are over finite values."""
+    finite = [float(value) for value in points.values() if math.isfinite(float(value))]
+    last_step = max(points)
+    return SeriesTruth(
+        n=len(points),
+        last_step=last_step,
+        last=float(points[last_step]),
+        low=min(finite) + 0.0 if finite else None,
+        high=max(finite) + 0.0 if finite else None,
+        digest=digest(points),
+    )
+
+
+def digest(points: Mapping[int, float | int]) -> str:
+    """Hash that differs when one bit of one point differs; ints and floats are told apart."""
+    total = hashlib.sha256()
+    for step in sorted(points):
+        value = points[step]
+        exact = f"i{value}".encode() if isinstance(value, int) else b"f" + packed(value)
+        total.update(struct.pack("<q", step) + exact)
+    return total.hexdigest()
+
+
+def packed(value: float) -> bytes:
+    """The double's bits, with all NaNs as one."""
+    return b"nan" if math.isnan(value) else struct.pack("<d", value)
+
+
+def run_truth(seed: int, steps: Iterable[int]) -> dict[str, dict[int, float | int]]:
+    """Key -> step -> value of all that run `seed` logs at `steps`."""
+    points: dict[str, dict[int, float | int]] = {}
+    for step in steps:
+        for key, value in row(seed, step).items():
+            points.setdefault(key, {})[step] = value
+    return points
