@@ -77,6 +77,7 @@ def peer_python(peer: str) -> Path:
         subprocess.run(
             [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements],
             check=True,
+            cwd=ROOT,
         )
         ready.write_text(wanted, encoding="utf-8")
     return python
@@ -138,9 +139,9 @@ def save(report: Report) -> None:
 def write_results() -> None:
     """`benchmarks/RESULTS.md`: one section a program, from the JSON files alone."""
     intro = (
-        "# Benchmark results\n\nWritten by `make bench`; every figure is in `results/*.json`. Subjects of a table"
-        " ran in turn in one run; a cell is the median [lowest .. highest]. `x` is the ratio to ours, so above 1"
-        " means that ours is ahead.\n"
+        "# Benchmark results\n\n"
+        "Written by `make bench`; every figure is in `results/*.json`. Subjects of a table ran in turn in one run;"
+        " a cell is the median [lowest .. highest]. `x` is the ratio to ours: above 1 means that ours is ahead.\n"
     )
     files = sorted(RESULTS.glob("*.json"), key=lambda path: int(path.stem.strip("p") or 0))
     parts = [intro, *(section(Report(**json.loads(file.read_text(encoding="utf-8")))) for file in files)]
