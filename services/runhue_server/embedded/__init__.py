@@ -1,0 +1,1 @@
+"""Postgres, Valkey and the supervisor that `runhue up` starts on a machine that has none."""
