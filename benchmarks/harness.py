@@ -140,8 +140,9 @@ def write_results() -> None:
     """`benchmarks/RESULTS.md`: one section a program, from the JSON files alone."""
     intro = (
         "# Benchmark results\n\n"
-        "Written by `make bench`; every figure is in `results/*.json`. Subjects of a table ran in turn in one run;"
-        " a cell is the median [lowest .. highest]. `x` is the ratio to ours: above 1 means that ours is ahead.\n"
+        "Written by `make bench`; every figure is in `results/*.json`. Subjects of a table ran in turn"
+        " in one run; a cell is the median [lowest .. highest]. `x` is the ratio to ours, above 1 when ours"
+        " is ahead.\n"
     )
     files = sorted(RESULTS.glob("*.json"), key=lambda path: int(path.stem.strip("p") or 0))
     parts = [intro, *(section(Report(**json.loads(file.read_text(encoding="utf-8")))) for file in files)]
