@@ -3,8 +3,6 @@
 import logging
 import os
 import sys
-import threading
-import time
 from pathlib import Path
 
 import structlog
@@ -13,8 +11,6 @@ from runhue_shared.settings import settings
 
 HEARTBEAT_FILE = "RUNHUE_HEARTBEAT_FILE"
 """Environment variable: the file whose modification time says when the process was last alive."""
-
-HEARTBEAT_SECONDS = 5.0
 
 
 def configure_logging(service: str) -> None:
@@ -69,22 +65,7 @@ def _renderers(as_json: bool) -> list[structlog.typing.Processor]:
 def touch_heartbeat() -> None:
     """Say that this process is alive now; nothing when no supervisor asked for it.
 
-    A worker calls it where work really goes on, so that a hung one is seen.
+    Called where work really goes on (event loop, consumer, sweep), so that a hung process is seen.
     """
     if path := os.environ.get(HEARTBEAT_FILE):
         Path(path).touch()
-
-
-def start_heartbeat() -> None:
-    """Touch the heartbeat file every 5 s from a thread.
-
-    Proof of life enough for a service; a worker calls `touch_heartbeat` itself.
-    """
-    if os.environ.get(HEARTBEAT_FILE):
-        threading.Thread(target=_beat, name="heartbeat", daemon=True).start()
-
-
-def _beat() -> None:
-    while True:
-        touch_heartbeat()
-        time.sleep(HEARTBEAT_SECONDS)
