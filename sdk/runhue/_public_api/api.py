@@ -1,0 +1,134 @@
+"""`Api`: read and change what a server has stored."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
+from runhue._public_api.blocking import BlockingTransport
+from runhue._public_api.names import in_project, in_run, located
+from runhue._public_api.records import ColorKeyEntry, Project, ProjectMetric, Server, Viewer
+from runhue._public_api.run_calls import (
+    RunQuery,
+    project_call,
+    project_metrics_call,
+    projects_call,
+    run_call,
+    server_call,
+    viewer_call,
+)
+from runhue._public_api.runs import Run, Runs
+from runhue._public_api.workspace_calls import (
+    color_keys_call,
+    create_workspace_call,
+    workspace_call,
+    workspaces_call,
+)
+from runhue._public_api.workspaces import Workspace
+
+
+class Api:
+    """Read and change what a server has stored.
+
+        api = runhue.Api()
+        best = api.runs("team/project", filters={"summary.acc": {"$gt": 0.9}}, order="-summary.acc")[0]
+
+    Args:
+        base_url: the server's address; RUNHUE_BASE_URL or the one logged in to when None.
+        api_key: RUNHUE_API_KEY or the one stored by `runhue login` when None.
+        timeout: seconds that one answer may take.
+
+    Names are "team/project" and "team/project/run"; without a team it is that of the key.
+    Every method raises a `RunhueError` when the server refuses or cannot be reached.
+    """
+
+    def __init__(
+        self, base_url: str | None = None, api_key: str | None = None, timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
+        self._transport = BlockingTransport(server_address(base_url, api_key, timeout))
+
+    @property
+    def base_url(self) -> str:
+        return self._transport.server.base_url
+
+    def server(self) -> Server:
+        """The server's version, addresses and limits."""
+        return self._transport.run(server_call())
+
+    def viewer(self) -> Viewer:
+        """Team and scopes of the API key."""
+        return self._transport.run(viewer_call())
+
+    def projects(self) -> list[Project]:
+        """Every project of the key's team."""
+        return self._transport.run(projects_call())
+
+    def project(self, project: str) -> Project:
+        """One project."""
+        return self._transport.run(in_project(project, project_call))
+
+    def metrics(self, project: str, search: str | None = None) -> list[ProjectMetric]:
+        """The metrics that runs of the project logged; `search` is a part of the name."""
+        call = in_project(project, lambda team, name: project_metrics_call(team, name, search))
+        return self._transport.run(call)
+
+    def color_keys(self, project: str, search: str | None = None) -> list[ColorKeyEntry]:
+        """What runs can be colored by."""
+        call = in_project(project, lambda team, name: color_keys_call(team, name, search))
+        return self._transport.run(call)
+
+    def run(self, run: str) -> Run:
+        """The run "team/project/id"."""
+        return Run(self._transport, self._transport.run(in_run(run, run_call)))
+
+    def runs(
+        self,
+        project: str,
+        filters: Mapping[str, Any] | None = None,
+        order: str = "-created_at",
+        per_page: int = 50,
+        search: str | None = None,
+    ) -> Runs:
+        """The runs of a project, read in pages when they are asked for.
+
+        Args:
+            project: "team/project".
+            filters: the filter language of docs/api.md, e.g. `{"config.lr": {"$lt": 0.1}}`.
+            order: `created_at`, `name`, `state`, `duration`, `heartbeat_at`, `config.<key>` or
+                `summary.<key>`, with `-` first for the greatest first.
+            per_page: runs per request, 1 or more.
+            search: regular expression on name and id.
+        """
+        team, name = self._transport.run(in_project(project, located))
+        return Runs(self._transport, team, name, RunQuery(filters or {}, search, order), per_page)
+
+    def workspaces(self, project: str) -> list[Workspace]:
+        """The workspaces of a project."""
+        records = self._transport.run(in_project(project, workspaces_call))
+        return [Workspace(self._transport, record) for record in records]
+
+    def workspace(self, project: str, name: str | None = None) -> Workspace:
+        """A project's workspace of that name; the default one when None."""
+        call = in_project(project, lambda team, in_team: workspace_call(team, in_team, name))
+        return Workspace(self._transport, self._transport.run(call))
+
+    def create_workspace(
+        self, project: str, name: str, filters: Mapping[str, Any] | None = None, search: str | None = None
+    ) -> Workspace:
+        """A new workspace that shows the runs that pass `filters` and `search`."""
+        call = in_project(
+            project, lambda team, in_team: create_workspace_call(team, in_team, name, filters, search)
+        )
+        return Workspace(self._transport, self._transport.run(call))
+
+    def close(self) -> None:
+        """Close the connections; watches that are open end."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

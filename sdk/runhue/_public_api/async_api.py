@@ -1,0 +1,190 @@
+"""`AsyncApi`: `Api` for asyncio. The rules are in the calls, which both share; these classes await them."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
+from runhue._public_api.edited_values import EditedValues
+from runhue._public_api.history_calls import Row, merged_rows, row_page_call, series_call
+from runhue._public_api.names import in_project, in_run, located
+from runhue._public_api.nonblocking import AsyncTransport
+from runhue._public_api.records import (
+    ConsoleLine,
+    Health,
+    Project,
+    ProjectMetric,
+    RunMetric,
+    RunRecord,
+    Server,
+    Viewer,
+)
+from runhue._public_api.run_calls import (
+    RunQuery,
+    change_run_call,
+    console_call,
+    delete_run_call,
+    health_call,
+    project_call,
+    project_metrics_call,
+    projects_call,
+    run_call,
+    run_metrics_call,
+    run_page_call,
+    server_call,
+    stop_run_call,
+    viewer_call,
+)
+from runhue._public_api.stored_run import StoredRun
+from runhue._public_api.workspace_calls import workspace_call, workspaces_call
+from runhue._public_api.workspaces import AsyncWorkspace
+
+
+class AsyncRun(StoredRun):
+    """A run as it was when it was read. Methods are those of `Run`; `update()` also sends `summary`."""
+
+    def __init__(self, transport: AsyncTransport, record: RunRecord) -> None:
+        super().__init__(record)
+        self._transport = transport
+        self.summary = EditedValues(record.summary)
+
+    async def refresh(self) -> "AsyncRun":
+        """Read the run again, forgetting edits that were not sent."""
+        self._take(await self._transport.run(run_call(self.path)))
+        self.summary = EditedValues(self.record.summary)
+        return self
+
+    async def update(self) -> None:
+        """Send the changed attributes, config and summary."""
+        changes = {**self.changes(), **self.summary.edits("summary")}
+        if changes:
+            await self._transport.run(change_run_call(self.path, changes))
+            self.changes_sent()
+            self.summary.sent()
+
+    async def history(
+        self,
+        samples: int = 1000,
+        keys: Sequence[str] | None = None,
+        from_: int | None = None,
+        to: int | None = None,
+    ) -> list[Row]:
+        """As `Run.history`."""
+        return merged_rows(await self._transport.run(series_call(self.path, keys, from_, to, samples)))
+
+    async def scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
+    ) -> AsyncIterator[Row]:
+        """As `Run.scan_history`."""
+        after = None if min_step is None else min_step - 1
+        while True:
+            page = await self._transport.run(row_page_call(self.path, keys, max_step, after, page_size))
+            for row in page.rows:
+                yield row
+            if page.next is None:
+                return
+            after = int(page.next)
+
+    async def metrics(self) -> list[RunMetric]:
+        """As `Run.metrics`."""
+        return await self._transport.run(run_metrics_call(self.path, None))
+
+    async def health(self) -> Health:
+        """As `Run.health`."""
+        return await self._transport.run(health_call(self.path))
+
+    async def console(self, tail: int | None = None) -> list[ConsoleLine]:
+        """As `Run.console`."""
+        return await self._transport.run(console_call(self.path, tail))
+
+    async def stop(self) -> None:
+        """As `Run.stop`."""
+        await self._transport.run(stop_run_call(self.path))
+
+    async def delete(self) -> None:
+        """As `Run.delete`."""
+        await self._transport.run(delete_run_call(self.path))
+
+
+class AsyncApi:
+    """Read and change what a server has stored, with asyncio. Arguments are those of `Api`."""
+
+    def __init__(
+        self, base_url: str | None = None, api_key: str | None = None, timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
+        self._transport = AsyncTransport(server_address(base_url, api_key, timeout))
+
+    @property
+    def base_url(self) -> str:
+        return self._transport.server.base_url
+
+    async def server(self) -> Server:
+        """The server's version, addresses and limits."""
+        return await self._transport.run(server_call())
+
+    async def viewer(self) -> Viewer:
+        """Team and scopes of the API key."""
+        return await self._transport.run(viewer_call())
+
+    async def projects(self) -> list[Project]:
+        """Every project of the key's team."""
+        return await self._transport.run(projects_call())
+
+    async def project(self, project: str) -> Project:
+        """One project."""
+        return await self._transport.run(in_project(project, project_call))
+
+    async def metrics(self, project: str, search: str | None = None) -> list[ProjectMetric]:
+        """The metrics that runs of the project logged."""
+        call = in_project(project, lambda team, name: project_metrics_call(team, name, search))
+        return await self._transport.run(call)
+
+    async def run(self, run: str) -> AsyncRun:
+        """The run "team/project/id"."""
+        return AsyncRun(self._transport, await self._transport.run(in_run(run, run_call)))
+
+    async def runs(
+        self,
+        project: str,
+        filters: Mapping[str, Any] | None = None,
+        order: str = "-created_at",
+        per_page: int = 50,
+        search: str | None = None,
+    ) -> AsyncIterator[AsyncRun]:
+        """The runs of a project, for `async for`; arguments are those of `Api.runs`."""
+        query = RunQuery(filters or {}, search, order)
+        team, name = await self._transport.run(in_project(project, located))
+        cursor: str | int | None = None
+        while True:
+            page = await self._transport.run(run_page_call(team, name, query, per_page, cursor))
+            for record in page.runs:
+                yield AsyncRun(self._transport, record)
+            cursor = page.next
+            if cursor is None:
+                return
+
+    async def workspaces(self, project: str) -> list[AsyncWorkspace]:
+        """The workspaces of a project."""
+        records = await self._transport.run(in_project(project, workspaces_call))
+        return [AsyncWorkspace(self._transport, record) for record in records]
+
+    async def workspace(self, project: str, name: str | None = None) -> AsyncWorkspace:
+        """A project's workspace of that name; the default one when None."""
+        call = in_project(project, lambda team, in_team: workspace_call(team, in_team, name))
+        return AsyncWorkspace(self._transport, await self._transport.run(call))
+
+    async def close(self) -> None:
+        """Close the connections; watches that are open end."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

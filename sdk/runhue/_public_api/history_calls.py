@@ -1,0 +1,58 @@
+"""Calls that read a run's history, and its rows out of what they answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from runhue._public_api.exchange import Call, fetch, get
+from runhue._public_api.records import RowPage, Series, SeriesList
+from runhue._public_api.run_calls import RunPath
+
+Row = dict[str, Any]  # values are of any logged type
+
+STEP = "_step"
+NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+def series_call(
+    path: RunPath, keys: Sequence[str] | None, start: int | None, end: int | None, points: int
+) -> Call[list[Series]]:
+    """Metrics of a run in at most `points` buckets each."""
+    request = get(f"{path.url}/history", keys=joined(keys), points=points, **{"from": start, "to": end})
+    listed = yield from fetch(SeriesList, request)
+    return listed.series
+
+
+def row_page_call(
+    path: RunPath, keys: Sequence[str] | None, end: int | None, after: int | None, limit: int
+) -> Call[RowPage]:
+    """Every point of the next `limit` steps after step `after`, one row a step."""
+    request = get(f"{path.url}/rows", keys=joined(keys), limit=limit, after=after, to=end)
+    page = yield from fetch(RowPage, request)
+    for row in page.rows:
+        restore_numbers(row)
+    return page
+
+
+def merged_rows(series: Sequence[Series]) -> list[Row]:
+    """One row a step that any of the series has a point at, with each series' value there."""
+    rows: dict[int, Row] = {}
+    for line in series:
+        for point in line.points:
+            rows.setdefault(point.step, {STEP: point.step})[line.key] = _number(point.last)
+    return [rows[step] for step in sorted(rows)]
+
+
+def restore_numbers(row: Row) -> None:
+    """Turn the three words for numbers that JSON lacks back into numbers. Source: docs/api.md, "Numbers"."""
+    for key, value in row.items():
+        if isinstance(value, str):
+            row[key] = _number(value)
+
+
+def joined(keys: Sequence[str] | None) -> str | None:
+    """Keys as one parameter."""
+    return None if keys is None else ",".join(keys)
+
+
+def _number(value: Any) -> Any:  # any logged value
+    return NON_FINITE.get(value, value) if isinstance(value, str) else value

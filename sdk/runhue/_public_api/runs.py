@@ -1,0 +1,245 @@
+"""Runs that are stored: read them, change them, stop and delete them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from runhue._public_api.blocking import BlockingTransport
+from runhue._public_api.edited_values import EditedValues
+from runhue._public_api.history_calls import Row, merged_rows, row_page_call, series_call
+from runhue._public_api.records import Alert, ConsoleLine, Health, RunMetric, RunRecord, Series
+from runhue._public_api.run_calls import (
+    RunQuery,
+    alerts_call,
+    change_run_call,
+    console_call,
+    delete_run_call,
+    health_call,
+    run_call,
+    run_metrics_call,
+    run_page_call,
+    stop_run_call,
+)
+from runhue._public_api.stored_run import StoredRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Summary(EditedValues):
+    """A run's summary. Assign or delete keys, then `update()`; or `update({...})` does both at once."""
+
+    def __init__(self, values: Mapping[str, Any], run: "Run") -> None:
+        super().__init__(values)
+        self._run = run
+
+    def update(self, *args: Any, **values: Any) -> None:  # what dict.update takes
+        """Set what is given, and send every edit.
+
+        Raises:
+            RunhueError: the server refuses a value, or cannot be reached.
+        """
+        super().update(*args, **values)
+        self._run.send_edits(self, "summary")
+
+
+class Run(StoredRun):
+    """A run as it was when it was read; `refresh()` reads it again.
+
+    `name`, `notes`, `tags`, `group`, `job_type` and `config` may be assigned; `update()` sends them.
+    Every method raises a `RunhueError` when the server refuses or cannot be reached.
+    """
+
+    def __init__(self, transport: BlockingTransport, record: RunRecord) -> None:
+        super().__init__(record)
+        self._transport = transport
+        self.summary = Summary(record.summary, self)
+
+    def refresh(self) -> "Run":
+        """Read the run again, forgetting edits that were not sent."""
+        self._take(self._transport.run(run_call(self.path)))
+        self.summary = Summary(self.record.summary, self)
+        return self
+
+    def update(self) -> None:
+        """Send the changed attributes and config."""
+        changes = self.changes()
+        if changes:
+            self._transport.run(change_run_call(self.path, changes))
+            self.changes_sent()
+
+    def send_edits(self, values: EditedValues, name: str) -> None:
+        """Send what was edited of config or summary."""
+        edits = values.edits(name)
+        if edits:
+            self._transport.run(change_run_call(self.path, edits))
+            values.sent()
+
+    @overload
+    def history(
+        self,
+        samples: int = 1000,
+        keys: Sequence[str] | None = None,
+        from_: int | None = None,
+        to: int | None = None,
+        *,
+        pandas: Literal[False] = False,
+    ) -> list[Row]: ...
+
+    @overload
+    def history(
+        self,
+        samples: int = 1000,
+        keys: Sequence[str] | None = None,
+        from_: int | None = None,
+        to: int | None = None,
+        *,
+        pandas: Literal[True],
+    ) -> "pd.DataFrame": ...
+
+    def history(
+        self,
+        samples: int = 1000,
+        keys: Sequence[str] | None = None,
+        from_: int | None = None,
+        to: int | None = None,
+        *,
+        pandas: bool = False,
+    ) -> "list[Row] | pd.DataFrame":
+        """Metrics reduced to at most `samples` buckets each, the last value of each bucket, one row a step.
+
+        Args:
+            samples: 1 or more; a metric with fewer points is not reduced.
+            keys: metrics to read; all when None.
+            from_, to: first and last step, both included.
+            pandas: a DataFrame with one column a key instead of a list of dicts; pandas must be installed.
+        """
+        rows = merged_rows(self.series(samples, keys, from_, to))
+        return data_frame(rows) if pandas else rows
+
+    def series(
+        self,
+        samples: int = 1000,
+        keys: Sequence[str] | None = None,
+        from_: int | None = None,
+        to: int | None = None,
+    ) -> list[Series]:
+        """As `history`, metric by metric, with the minimum, maximum and count of every bucket."""
+        return self._transport.run(series_call(self.path, keys, from_, to, samples))
+
+    def scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int = 1000,
+        min_step: int | None = None,
+        max_step: int | None = None,
+    ) -> Iterator[Row]:
+        """Every point exactly, one row a step in order of steps, read in pages of `page_size` rows.
+
+        Args:
+            keys: rows that hold any of these, and only these of them; all when None.
+            page_size: rows per request, 1 or more.
+            min_step, max_step: first and last step, both included.
+        """
+        after = None if min_step is None else min_step - 1
+        while True:
+            page = self._transport.run(row_page_call(self.path, keys, max_step, after, page_size))
+            yield from page.rows
+            if page.next is None:
+                return
+            after = int(page.next)
+
+    def metrics(self) -> list[RunMetric]:
+        """What the run logged: per metric and type the number of points, last value and extremes."""
+        return self._transport.run(run_metrics_call(self.path, None))
+
+    def system_metrics(self) -> list[RunMetric]:
+        """The same of the machine the run was on: processor, memory, accelerators."""
+        return self._transport.run(run_metrics_call(self.path, "system"))
+
+    def health(self) -> Health:
+        """Whether everything arrived: batches, refused values, dead letters."""
+        return self._transport.run(health_call(self.path))
+
+    def console(self, tail: int | None = None) -> list[ConsoleLine]:
+        """What the run printed: all lines, or the last `tail`."""
+        return self._transport.run(console_call(self.path, tail))
+
+    def alerts(self) -> list[Alert]:
+        """The run's alerts."""
+        return self._transport.run(alerts_call(self.path))
+
+    def stop(self) -> None:
+        """Ask the run's processes to stop; they do when they next talk to the server."""
+        self._transport.run(stop_run_call(self.path))
+
+    def delete(self) -> None:
+        """Delete the run with its history."""
+        self._transport.run(delete_run_call(self.path))
+
+
+class Runs(Sequence[Run]):
+    """The runs of a query, read in pages as they are asked for; `len()` is how many there are in all."""
+
+    def __init__(
+        self, transport: BlockingTransport, team: str, project: str, query: RunQuery, per_page: int
+    ) -> None:
+        self._transport = transport
+        self._project = (team, project)
+        self._query = query
+        self._per_page = per_page
+        self._runs: list[Run] = []
+        self._total: int | None = None
+        self._cursor: str | int | None = None
+
+    def __len__(self) -> int:
+        if self._total is None:
+            self._read_page()
+        # Runs may start or go while pages are read.
+        return self._total if self._cursor is not None and self._total is not None else len(self._runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Run]: ...
+
+    def __getitem__(self, index: int | slice) -> Run | list[Run]:
+        if isinstance(index, slice):
+            self._read_until(None if (index.stop or -1) < 0 or (index.start or 0) < 0 else index.stop)
+            return self._runs[index]
+        self._read_until(None if index < 0 else index + 1)
+        return self._runs[index]
+
+    def __iter__(self) -> Iterator[Run]:
+        position = 0
+        while True:
+            self._read_until(position + 1)
+            if position >= len(self._runs):
+                return
+            yield self._runs[position]
+            position += 1
+
+    def _read_until(self, count: int | None) -> None:
+        """Have `count` runs, or all there are."""
+        while self._has_more() and (count is None or len(self._runs) < count):
+            self._read_page()
+
+    def _has_more(self) -> bool:
+        return self._total is None or self._cursor is not None
+
+    def _read_page(self) -> None:
+        call = run_page_call(*self._project, self._query, self._per_page, self._cursor)
+        page = self._transport.run(call)
+        self._runs += (Run(self._transport, record) for record in page.runs)
+        self._total, self._cursor = page.total, page.next
+
+
+def data_frame(rows: Sequence[Row]) -> "pd.DataFrame":
+    """Rows as a DataFrame.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    import pandas  # noqa: ICN001  # optional: the SDK does not need it
+
+    return pandas.DataFrame(list(rows))
