@@ -118,6 +118,8 @@ def _representatives(
     key_type = settings.key.type or resolved_type(
         Counter(key_type for run in members for key_type in types_of(coerced[run]))
     )
+    if key_type is None and settings.boundaries is not None:
+        key_type = "number"  # bands are shown before any run has the key
     # As strings, "1" and "one" are values alike.
     source = stats if key_type == "string" else coerced
     return key_type, {run: representative(one, key_type, settings.y) for run, one in source.items()}
