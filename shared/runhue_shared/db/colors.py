@@ -26,7 +26,7 @@ class WaitingScale:
     mark_age: float
     flush_age: float
     read_lately: bool
-    workspace_ids: tuple[int, ...]
+    workspace_ids: list[int]
 
     def due_in(self, interval: float) -> float:
         """Seconds until the scale may be flushed when flushes are `interval` seconds apart; 0 is now."""
@@ -96,7 +96,7 @@ def waiting_scales(tx: Transaction) -> list[WaitingScale]:
         " LEFT JOIN workspace_read a USING (workspace_id) WHERE c.scale_id = s.id) w",
         (READ_LATELY,),
     )
-    return [WaitingScale(*values, tuple(ids)) for *values, ids in rows]
+    return [WaitingScale(*row) for row in rows]
 
 
 def dirty_scales_due(tx: Transaction) -> bool:

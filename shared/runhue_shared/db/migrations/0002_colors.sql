@@ -132,7 +132,7 @@ CREATE TABLE scale_category (
 ) WITH (fillfactor = 70);
 CREATE INDEX scale_category_rank ON scale_category (scale_id, runs DESC, value);
 
--- Scales per group: each grouped run's own number or reason, of which the group's mean is made.
+-- Scales per group: every run's own number or reason; scale_value holds its group's mean.
 CREATE TABLE scale_group_run (
     scale_id bigint NOT NULL,
     run_id bigint NOT NULL,
@@ -140,7 +140,8 @@ CREATE TABLE scale_group_run (
     team_id int NOT NULL,
     types smallint NOT NULL,
     counted boolean NOT NULL,
-    group_name text NOT NULL COLLATE "C",
+    group_name text COLLATE "C",
+    string text COLLATE "C",
     reason text COLLATE "C",
     PRIMARY KEY (scale_id, run_id)
 ) WITH (fillfactor = 80);
@@ -158,11 +159,16 @@ END $$;
 CREATE TRIGGER scale_gone AFTER DELETE ON scale REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION forget_scale_rows();
 
--- Immutable; legend_id is the hash of the content.
+-- Immutable; legend_id is the hash of the content. `thresholds` and `categories` (without Other) repeat what
+-- is in the body, so that SQL can count buckets.
 CREATE TABLE legend (
     team_id int NOT NULL,
     legend_id text NOT NULL COLLATE "C",
     body text NOT NULL,
+    kind text NOT NULL COLLATE "C",
+    positive boolean NOT NULL,
+    thresholds double precision[] NOT NULL,
+    categories text[] COLLATE "C" NOT NULL,
     used_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (team_id, legend_id)
 );
