@@ -1,0 +1,45 @@
+"""CPU time and memory of a stack's processes, children included, by name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+KIBIBYTE = 1024
+
+
+def cpu_seconds(processes: Mapping[str, int]) -> dict[str, float]:
+    """User and system time so far of each named process and all its descendants."""
+    return {name: sum(_cpu(process) for process in family(pid)) for name, pid in processes.items()}
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and its descendants that are alive."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    # A child that ended counts for its parent: Postgres backends come and go.
+    return float(used.user + used.system + used.children_user + used.children_system)
+
+
+def pss_megabytes(pids: list[int]) -> float:
+    """Proportional set size of processes and descendants: shared pages are split between users."""
+    seen = {process.pid for pid in pids for process in family(pid)}
+    return sum(_pss_kibibytes(pid) for pid in seen) * KIBIBYTE / 1e6
+
+
+def _pss_kibibytes(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
