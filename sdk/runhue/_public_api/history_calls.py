@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from runhue._public_api.edited_values import from_wire
 from runhue._public_api.exchange import Call, fetch, get
 from runhue._public_api.records import RowPage, Series, SeriesList
 from runhue._public_api.run_calls import RunPath
@@ -10,7 +11,6 @@ from runhue._public_api.run_calls import RunPath
 Row = dict[str, Any]  # values are of any logged type
 
 STEP = "_step"
-NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 def series_call(
@@ -29,7 +29,7 @@ def row_page_call(
     request = get(f"{path.url}/rows", keys=joined(keys), limit=limit, after=after, to=end)
     page = yield from fetch(RowPage, request)
     for row in page.rows:
-        restore_numbers(row)
+        row.update(from_wire(row))
     return page
 
 
@@ -38,21 +38,10 @@ def merged_rows(series: Sequence[Series]) -> list[Row]:
     rows: dict[int, Row] = {}
     for line in series:
         for point in line.points:
-            rows.setdefault(point.step, {STEP: point.step})[line.key] = _number(point.last)
+            rows.setdefault(point.step, {STEP: point.step})[line.key] = from_wire(point.last)
     return [rows[step] for step in sorted(rows)]
-
-
-def restore_numbers(row: Row) -> None:
-    """Turn the three words for numbers that JSON lacks back into numbers. Source: docs/api.md, "Numbers"."""
-    for key, value in row.items():
-        if isinstance(value, str):
-            row[key] = _number(value)
 
 
 def joined(keys: Sequence[str] | None) -> str | None:
     """Keys as one parameter."""
     return None if keys is None else ",".join(keys)
-
-
-def _number(value: Any) -> Any:  # any logged value
-    return NON_FINITE.get(value, value) if isinstance(value, str) else value

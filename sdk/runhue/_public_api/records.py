@@ -40,7 +40,7 @@ class Project(Struct, frozen=True):
 
 
 class RunRecord(Struct, frozen=True):
-    """A run as the server has it. `duration` is seconds; `last_step` is -1 before the first row.
+    """A run as the server has it. `duration` is seconds; `last_step` is None before the first row.
 
     `config` and `summary` hold what was asked for: everything for one run, the chosen columns in lists.
     """
@@ -60,7 +60,7 @@ class RunRecord(Struct, frozen=True):
     finished_at: datetime | None = None
     heartbeat_at: datetime | None = None
     duration: float | None = None
-    last_step: int = -1
+    last_step: int | None = None
     url: str = ""
     # Values are whatever the training script gave.
     config: dict[str, Any] = {}

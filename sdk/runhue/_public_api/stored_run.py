@@ -63,8 +63,8 @@ class StoredRun:
         return self._record.duration
 
     @property
-    def last_step(self) -> int:
-        """Greatest step of a row, -1 before the first."""
+    def last_step(self) -> int | None:
+        """Greatest step of a row, None before the first."""
         return self._record.last_step
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 
 import msgspec
 
-from runhue._errors import ServerBusy, ServerUnreachable
+from runhue._errors import ServerBusy, ServerError, ServerUnreachable
 from runhue._public_api.coloring import (
     Coloring,
     FetchNeeded,
@@ -33,7 +33,7 @@ from runhue._public_api.exchange import (
     asked_delay,
     retry_delay,
 )
-from runhue._public_api.problems import problem_error
+from runhue._public_api.problems import problem_error, unreachable_error
 from runhue._public_api.sse import EventParser, EventTooLarge, ServerEvent
 
 HEARTBEAT_TIMEOUT = 45.0
@@ -89,13 +89,19 @@ class ColoringWatch:
                 delay = yield from self._open()
                 if delay is None:
                     yield from self._follow()
-            except (ConnectionFailed, EventTooLarge, ServerBusy, ServerUnreachable) as failure:
-                self._failures += 1
-                if self._held is None and self._failures >= ATTEMPTS:
-                    raise
-                _log.debug("the stream of workspace %d broke: %s", self._path.id, failure)
+            except (ServerBusy, ServerUnreachable, ConnectionFailed, EventTooLarge) as failure:
+                self._broke(failure)
             yield Close()
             yield Sleep(delay or retry_delay(max(self._failures, 1)))
+
+    def _broke(self, failure: Exception) -> None:
+        """Count a failure; before anything was read, enough of them are an error."""
+        self._failures += 1
+        if self._held is None and isinstance(failure, ServerError):
+            raise failure
+        if self._held is None and self._failures >= ATTEMPTS:
+            raise unreachable_error(failure) from failure
+        _log.debug("the stream of workspace %d broke: %s", self._path.id, failure)
 
     def _open(self) -> Generator[WatchStep, Response | bytes | None, float | None]:
         """Open the stream; seconds to wait instead when the server is busy."""
@@ -110,19 +116,23 @@ class ColoringWatch:
         raise problem_error(answer.status, answer.headers, answer.body)
 
     def _follow(self) -> Watching:
-        """Read the state, then apply what the open stream says until it ends."""
+        """Read the state once the stream speaks, then apply what it says until it ends."""
         parser = EventParser()
-        yield from self._check()
-        self._failures = 0
-        while True:
-            chunk = yield Receive()
-            assert isinstance(chunk, bytes)  # noqa: S101  # the protocol of steps
-            if not chunk:
-                return
+        opened = False
+        while chunk := (yield from self._receive()):
+            # The server's first words say that it listens for us: what changes from now on will be told.
+            if not opened:
+                yield from self._check()
+                opened, self._failures = True, 0
             for event in parser.feed(chunk):
                 yield from self._take(event)
             if self._clock() - self._news_at >= QUIET_BEFORE_CHECK:
                 yield from self._check()
+
+    def _receive(self) -> Generator[WatchStep, Response | bytes | None, bytes]:
+        chunk = yield Receive()
+        assert isinstance(chunk, bytes)  # noqa: S101  # the protocol of steps
+        return chunk
 
     def _take(self, event: ServerEvent) -> Watching:
         if event.type == "reset":
@@ -154,8 +164,9 @@ class ColoringWatch:
 
     def _fetch(self, why: str) -> Watching:
         _log.debug("reading the colors of workspace %d: %s", self._path.id, why)
-        fetched = yield from coloring_call(self._path)
-        if fetched != self._held:
+        held, fetched = self._held, (yield from coloring_call(self._path))
+        self._held = fetched
+        if held is None or (held.version, held.settings_rev) != (fetched.version, fetched.settings_rev):
             yield from self._publish(fetched)
 
     def _publish(self, coloring: Coloring) -> Watching:
