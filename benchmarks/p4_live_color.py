@@ -22,6 +22,7 @@ from runhue_shared.settings import Settings
 
 RUNS = 1000
 SAMPLES = 40
+STREAM = httpx.Timeout(10, read=60)  # the stream says something every 15 s
 SETTINGS = {
     "key": {"source": "metric", "name": "metric_0"},
     "y": "latest",
@@ -69,7 +70,7 @@ class LiveColor:
     def _subscribe(self, stack: Stack) -> None:
         path = f"/api/v1/workspaces/{self.workspace}/coloring/stream"
         headers = {"Authorization": f"Bearer {stack.api_key}"}
-        with httpx.stream("GET", stack.api_url + path, headers=headers, timeout=None) as answer:
+        with httpx.stream("GET", stack.api_url + path, headers=headers, timeout=STREAM) as answer:
             for event in _events(answer.iter_lines()):
                 now = time.perf_counter()
                 for changed in event.get("changed", []):
@@ -141,6 +142,10 @@ def measure(rounds: int) -> Report:
         chosen = flush + Settings().recolor_watched
         results = alternate({"runhue": live, "bound": Bound(stack, chosen)}, rounds)
         live.run.finish()
+    note = (
+        f"The bound is the flush interval that the server asked for ({flush * 1e3:.0f} ms), the coalescing interval"
+        f" of a watched workspace ({Settings().recolor_watched * 1e3:.0f} ms), one fsync and one Redis hop."
+    )
     report = Report(
         id="p4",
         title="log() to a color event at a subscriber",
@@ -151,10 +156,7 @@ def measure(rounds: int) -> Report:
         units={"p50_ms": "ms", "p99_ms": "ms"},
         rounds=results,
         versions={"runhue": __version__},
-        notes=[
-            f"The bound is the flush interval that the server asked for ({flush * 1e3:.0f} ms), the coalescing interval"
-            f" of a watched workspace ({Settings().recolor_watched * 1e3:.0f} ms), one fsync and one Redis hop."
-        ],
+        notes=[note],
     )
     middle = {
         name: {figure: statistics.median(one[figure] for one in rounds_) for figure in report.units}
