@@ -63,7 +63,7 @@ def kept_after_kill(url: str, key: str) -> str:
 
 def measure(rounds: int) -> Report:
     """Ours online and offline, peers, and the bound, in turn."""
-    with tempfile.TemporaryDirectory() as data, Stack(Path(data)) as stack:
+    with Stack.temporary() as stack:
         online = {"RUNHUE_BASE_URL": stack.api_url, "RUNHUE_API_KEY": stack.api_key}
         subjects = {
             "bare write + flush": caller(own_python(), "bare"),

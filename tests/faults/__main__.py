@@ -22,7 +22,7 @@ def main() -> None:
     done = 0
     while True:
         print(f"campaign {done + 1}, seed {seed}", flush=True)
-        with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "data") as stack:
+        with tempfile.TemporaryDirectory() as folder, Stack.temporary() as stack:
             campaign = Campaign(stack, Path(folder) / "runs", seed, arguments.seconds)
             campaign.run()
         rows = sum(len(expected.must) for expected in campaign.expected().values())

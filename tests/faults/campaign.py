@@ -1,5 +1,6 @@
 """One seeded campaign: training processes and raw senders log while faults strike; then all is compared."""
 
+import os
 import random
 import signal
 import subprocess
@@ -133,7 +134,12 @@ class Campaign:
         arguments = [run, seed, first, steps, stride, 0.005, folder]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.trainer", *map(str, arguments)],
-            env={**self.stack.client_environment(), "PYTHONWARNINGS": "default"},
+            env={
+                **os.environ,
+                "RUNHUE_BASE_URL": self.stack.api_url,
+                "RUNHUE_API_KEY": self.stack.api_key,
+                "PYTHONWARNINGS": "default",
+            },
             stdout=(folder / "output").open("wb"),
             stderr=subprocess.STDOUT,
         )
