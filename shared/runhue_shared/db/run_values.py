@@ -1,0 +1,159 @@
+"""The value that stands for each run of a scale, found in what the run logged and was configured with.
+
+The SQL says what `coloring/values.py` says (docs/color.md S5 to S12), for a handful of marked runs as for a
+million. It is put together from which runs (`_TARGETS`), what they have (`_STATS`), and what stands for them
+(`_FOUND`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import sql
+
+from runhue_shared.db.filtering import condition
+from runhue_shared.db.scales import Scale
+from runhue_shared.filters import parse_json
+
+LONGEST_CATEGORY = 400
+"""Characters of a string that are kept; longer ones are cut and told apart by their hash."""
+
+MARKED_RUNS = sql.SQL(
+    "unnest(%(scale_ids)s::bigint[], %(run_ids)s::bigint[]) AS t (scale_id, run_id)"
+    " JOIN scale s ON s.id = t.scale_id"
+    " LEFT JOIN run r ON r.id = t.run_id AND r.project_id = s.project_id"
+)
+EVERY_RUN = sql.SQL(
+    "(SELECT s.id AS scale_id, r.id AS run_id FROM scale s JOIN run r ON r.project_id = s.project_id"
+    " WHERE s.id = ANY(%(scale_ids)s)) t"
+    " JOIN scale s ON s.id = t.scale_id JOIN run r ON r.id = t.run_id"
+)
+
+_TARGETS = sql.SQL(
+    "targets AS (SELECT t.scale_id, t.run_id, s.team_id, s.project_id, s.version, s.source, s.key, s.folded,"
+    " s.y, s.coerce_numeric_strings, s.resolved_type, s.per_group, r.public_id, r.group_name, r.started_at,"
+    " coalesce(r.deleted_at IS NULL AND {passes}, false) AND r.id IS NOT NULL AS member,"
+    " coalesce(NOT r.public_id = ANY (s.hidden_runs), false) AS counted FROM {runs})"
+)
+
+
+def _text_of(json_text: str) -> sql.Composable:
+    """A JSON string as text. NUL counts as the replacement character; half a surrogate pair stays escaped."""
+    json = sql.SQL(r"replace({}, '\u0000', '\ufffd')").format(sql.SQL(json_text))
+    return sql.SQL(
+        "CASE WHEN pg_input_is_valid({json}, 'jsonb') THEN {json}::jsonb #>> '{{}}'"
+        " ELSE substr({raw}, 2, length({raw}) - 2) END"
+    ).format(json=json, raw=sql.SQL(json_text))
+
+
+# A key with points is read from them; one that only the summary has serves all three Y values (S5).
+_METRIC_STATS = sql.SQL(
+    "SELECT t.*, CASE WHEN u.type = 'number' THEN u.number ELSE n.last END AS latest,"
+    " CASE WHEN u.type = 'number' THEN u.number ELSE n.fmin END AS low,"
+    " CASE WHEN u.type = 'number' THEN u.number ELSE n.fmax END AS high,"
+    " n.run_id IS NOT NULL OR coalesce(u.type = 'number', false) AS has_number,"
+    " CASE WHEN u.type = 'string' THEN {summary_text}"
+    "  WHEN w.run_id IS NOT NULL THEN {logged_text} END AS string,"
+    " CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.last END AS bool_latest,"
+    " CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.fmin END AS bool_low,"
+    " CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.fmax END AS bool_high,"
+    " n.run_id IS NULL AND w.run_id IS NULL AND b.run_id IS NULL AND (coalesce(u.type NOT IN"
+    " ('number', 'string', 'bool', 'null'), false) OR EXISTS (SELECT 1 FROM run_metric o"
+    " WHERE o.run_id = t.run_id AND o.metric_id = m.id"
+    " AND o.type NOT IN ('number', 'string', 'bool', 'null'))) AS has_other,"
+    " n.run_id IS NULL AND w.run_id IS NULL AND b.run_id IS NULL AND (coalesce(u.type = 'null', false)"
+    " OR EXISTS (SELECT 1 FROM run_metric o WHERE o.run_id = t.run_id AND o.metric_id = m.id"
+    " AND o.type = 'null')) AS has_null"
+    " FROM targets t"
+    " LEFT JOIN metric m ON m.project_id = t.project_id AND m.stream = 'history' AND m.folded = t.folded"
+    " LEFT JOIN run_metric n ON n.run_id = t.run_id AND n.metric_id = m.id AND n.type = 'number'"
+    " LEFT JOIN run_metric w ON w.run_id = t.run_id AND w.metric_id = m.id AND w.type = 'string'"
+    " LEFT JOIN run_metric b ON b.run_id = t.run_id AND b.metric_id = m.id AND b.type = 'bool'"
+    " LEFT JOIN run_summary u ON u.run_id = t.run_id AND u.metric_id = m.id AND NOT EXISTS (SELECT 1"
+    " FROM run_metric p WHERE p.run_id = u.run_id AND p.metric_id = u.metric_id AND p.type <> 'null')"
+    " WHERE t.source = 'metric'"
+).format(summary_text=_text_of("u.json"), logged_text=_text_of("w.last_json"))
+
+# S10. A number too large for a double is not finite, one too small is 0.
+_CONFIG_STATS = sql.SQL(
+    "SELECT t.*, v.number AS latest, v.number AS low, v.number AS high,"
+    " v.number IS NOT NULL AS has_number,"
+    " CASE WHEN c.type = 'string' THEN c.string END AS string, c.bool::int AS bool_latest, c.bool::int AS bool_low,"
+    " c.bool::int AS bool_high,"
+    " coalesce(c.type NOT IN ('number', 'string', 'bool', 'null'), false) AS has_other,"
+    " coalesce(c.type = 'null', false) AS has_null"
+    " FROM targets t LEFT JOIN run_config c ON c.run_id = t.run_id AND c.path = t.key"
+    " LEFT JOIN LATERAL (SELECT CASE"
+    "  WHEN c.type = 'number' THEN c.number"
+    "  WHEN c.type <> 'string' OR NOT t.coerce_numeric_strings THEN NULL"
+    r"  WHEN c.string !~ '^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$' THEN NULL"
+    "  WHEN pg_input_is_valid(c.string, 'double precision') THEN c.string::double precision"
+    "  WHEN c.string ~ '[eE]-' THEN 0 WHEN c.string ~ '[eE]' THEN 'Infinity'"
+    "  WHEN abs(c.string::numeric) < 1 THEN 0 ELSE 'Infinity' END AS number) v ON true"
+    " WHERE t.source = 'config'"
+)
+
+# S7. Every row of the history has a timestamp, so its steps are the steps of the history.
+_DEFAULT_STATS = sql.SQL(
+    "SELECT t.*,"
+    " CASE t.key WHEN 'step' THEN n.last_step WHEN 'relative_time_wall' THEN n.last - t.started_at"
+    " ELSE n.last END AS latest,"
+    " CASE t.key WHEN 'step' THEN n.first_step WHEN 'relative_time_wall' THEN n.fmin - t.started_at"
+    " ELSE n.fmin END AS low,"
+    " CASE t.key WHEN 'step' THEN n.last_step WHEN 'relative_time_wall' THEN n.fmax - t.started_at"
+    " ELSE n.fmax END AS high,"
+    " n.run_id IS NOT NULL AS has_number, NULL::text AS string, NULL::float8 AS bool_latest,"
+    " NULL::float8 AS bool_low, NULL::float8 AS bool_high, false AS has_other, false AS has_null"
+    " FROM targets t"
+    " LEFT JOIN metric m ON m.project_id = t.project_id AND m.stream = 'history' AND m.folded = t.folded"
+    " LEFT JOIN run_metric n ON n.run_id = t.run_id AND n.metric_id = m.id AND n.type = 'number'"
+    " WHERE t.source = 'default'"
+)
+
+_NO_STATS = sql.SQL(
+    "SELECT t.*, NULL::float8 AS latest, NULL::float8 AS low, NULL::float8 AS high, false AS has_number,"
+    " NULL::text AS string, NULL::float8 AS bool_latest, NULL::float8 AS bool_low, NULL::float8 AS bool_high,"
+    " false AS has_other, false AS has_null FROM targets t WHERE t.source = 'none'"
+)
+
+_STATS = {"metric": _METRIC_STATS, "config": _CONFIG_STATS, "default": _DEFAULT_STATS, "none": _NO_STATS}
+
+# S5, S6, S8, S10 to S12 as coloring/values.py has them. -0.0 + 0 is 0.0; abs(NaN) is not below Infinity.
+_FOUND = sql.SQL(
+    "picked AS (SELECT x.*, CASE x.resolved_type"
+    "  WHEN 'number' THEN CASE x.y WHEN 'latest' THEN x.latest WHEN 'max' THEN x.high ELSE x.low END"
+    "  WHEN 'bool' THEN CASE x.y WHEN 'latest' THEN x.bool_latest WHEN 'max' THEN x.bool_high"
+    "   ELSE x.bool_low END END AS pick,"
+    " (x.has_number::int"
+    "  + CASE WHEN x.string IS NULL OR x.has_number AND x.source = 'config' THEN 0 ELSE 2 END"
+    "  + CASE WHEN x.bool_latest IS NULL THEN 0 ELSE 4 END)::smallint AS types FROM stats x),"
+    " found AS (SELECT p.scale_id, p.run_id, p.team_id, p.version, p.public_id, p.group_name, p.member,"
+    " p.counted, p.types, CASE WHEN abs(p.pick) < 'Infinity' THEN p.pick + 0 END AS number,"
+    " CASE WHEN p.resolved_type IS DISTINCT FROM 'string' THEN NULL"
+    "  WHEN length(p.string) > {longest} THEN left(p.string, {longest}) || '…' || md5(p.string)"
+    "  ELSE p.string END AS string,"
+    " CASE WHEN p.source = 'none' OR p.pick IS NOT NULL AND abs(p.pick) < 'Infinity'"
+    "   OR p.resolved_type = 'string' AND p.string IS NOT NULL THEN NULL"
+    "  WHEN p.resolved_type = 'number' AND p.has_number THEN 'non_finite'"
+    "  WHEN p.types > 0 OR p.has_other THEN 'type_mismatch'"
+    "  WHEN p.has_null THEN 'null' ELSE 'missing' END AS reason FROM picked p)"
+).format(longest=sql.Literal(LONGEST_CATEGORY))
+
+
+def found_values(scales: Sequence[Scale], runs: sql.Composable) -> tuple[sql.Composable, dict[str, Any]]:
+    """CTEs that end with `found`: a row per scale and run, with its value or reason; and their parameters.
+
+    Args:
+        scales: filtered ones alone, for the filter is part of the statement.
+        runs: `MARKED_RUNS` (parameters `scale_ids` and `run_ids`, pairs) or `EVERY_RUN` (`scale_ids`).
+    """
+    passes: sql.Composable = sql.SQL("true")
+    params: dict[str, Any] = {}
+    if scales[0].is_filtered:
+        (scale,) = scales
+        passes, params = condition(parse_json(scale.filter), scale.search, scale.project_id)
+    sources = sorted({scale.source for scale in scales})
+    stats = sql.SQL(" UNION ALL ").join(_STATS[source] for source in sources)
+    return (
+        sql.SQL("{}, stats AS ({}), {}").format(_TARGETS.format(passes=passes, runs=runs), stats, _FOUND),
+        params,
+    )

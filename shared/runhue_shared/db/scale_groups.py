@@ -1,0 +1,83 @@
+"""Grouped scales: a run's value is the exact mean of its group (docs/color.md "Per group")."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import sql
+
+from runhue_shared.coloring.groups import group_value
+from runhue_shared.db import Transaction
+from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, found_values
+from runhue_shared.db.scale_values import ScaleChange, store_changes
+from runhue_shared.db.scales import Scale
+
+_STORE_OWN = sql.SQL(
+    "WITH {found}, was AS (SELECT g.group_name FROM scale_group_run g"
+    " JOIN found f ON f.scale_id = g.scale_id AND f.run_id = g.run_id),"
+    " put AS (INSERT INTO scale_group_run (scale_id, run_id, number, team_id, types, counted, group_name,"
+    "  reason) SELECT scale_id, run_id, number, team_id, types, counted, group_name, reason FROM found"
+    "  WHERE member ON CONFLICT (scale_id, run_id) DO UPDATE SET number = excluded.number,"
+    "  types = excluded.types, counted = excluded.counted, group_name = excluded.group_name,"
+    "  reason = excluded.reason),"
+    " dropped AS (DELETE FROM scale_group_run g USING found f WHERE NOT f.member"
+    "  AND g.scale_id = f.scale_id AND g.run_id = f.run_id)"
+    " SELECT group_name FROM found WHERE member AND group_name IS NOT NULL"
+    " UNION SELECT group_name FROM was WHERE group_name IS NOT NULL"
+)
+
+# D(v), the shortest decimal that round-trips: what Postgres prints for a double.
+_MEANS = (
+    "SELECT g.group_name, sum(g.number::text::numeric), count(*) FROM scale_group_run g"
+    " WHERE g.scale_id = %(scale_id)s AND g.counted AND g.number IS NOT NULL"
+    " AND md5(g.group_name) IN (SELECT md5(n) FROM unnest(%(groups)s::text[]) AS n)"
+    " GROUP BY g.group_name"
+)
+
+_FOUND = sql.SQL(
+    "here AS (SELECT g.* FROM scale_group_run g WHERE g.scale_id = %(scale_id)s AND {of_interest}),"
+    " gone AS (SELECT v.scale_id, v.run_id FROM scale_value v WHERE v.scale_id = %(scale_id)s"
+    "  AND {marked} AND NOT EXISTS (SELECT 1 FROM scale_group_run g"
+    "  WHERE g.scale_id = v.scale_id AND g.run_id = v.run_id)),"
+    " found AS (SELECT h.scale_id, h.run_id, s.team_id, s.version, r.public_id, h.group_name, true AS member,"
+    '  h.counted, h.types, coalesce(m.mean, h.number) AS number, NULL::text COLLATE "C" AS string,'
+    "  CASE WHEN m.mean IS NULL THEN h.reason END AS reason"
+    "  FROM here h JOIN scale s ON s.id = h.scale_id JOIN run r ON r.id = h.run_id"
+    "  LEFT JOIN unnest(%(groups)s::text[], %(means)s::float8[]) AS m (group_name, mean)"
+    "  ON m.group_name = h.group_name"
+    "  UNION ALL SELECT o.scale_id, o.run_id, s.team_id, s.version, r.public_id, NULL, false, false,"
+    "  0::smallint, NULL, NULL, NULL FROM gone o JOIN scale s ON s.id = o.scale_id"
+    "  LEFT JOIN run r ON r.id = o.run_id), "
+)
+
+
+def look_at_marked_groups(tx: Transaction, scale: Scale, run_ids: Sequence[int]) -> dict[int, ScaleChange]:
+    """As `look_at_marked`, for one grouped scale. The cost follows the size of the runs' groups."""
+    found, params = found_values([scale], MARKED_RUNS)
+    params |= {"scale_ids": [scale.id] * len(run_ids), "run_ids": list(run_ids)}
+    rows = tx.execute(_STORE_OWN.format(found=found), params)
+    groups = [name for (name,) in rows]
+    interesting = sql.SQL(
+        "(g.run_id = ANY(%(run_ids)s) OR md5(g.group_name) IN"
+        " (SELECT md5(n) FROM unnest(%(groups)s::text[]) AS n))"
+    )
+    statement = _FOUND.format(of_interest=interesting, marked=sql.SQL("v.run_id = ANY(%(run_ids)s)"))
+    values = {**_means(tx, scale, groups), "scale_id": scale.id, "run_ids": list(run_ids)}
+    return store_changes(tx, statement, values, [scale], listed=True)
+
+
+def look_at_all_groups(tx: Transaction, scale: Scale) -> dict[int, ScaleChange]:
+    """As `look_at_all`, for one grouped scale."""
+    found, params = found_values([scale], EVERY_RUN)
+    params["scale_ids"] = [scale.id]
+    rows = tx.execute(_STORE_OWN.format(found=found), params)
+    groups = [name for (name,) in rows]
+    statement = _FOUND.format(of_interest=sql.SQL("true"), marked=sql.SQL("true"))
+    values = {**_means(tx, scale, groups), "scale_id": scale.id}
+    return store_changes(tx, statement, values, [scale], listed=False)
+
+
+def _means(tx: Transaction, scale: Scale, groups: Sequence[str]) -> dict[str, Any]:
+    """Parameters `groups` and `means` for those of the groups that have a value."""
+    rows = tx.execute(_MEANS, {"scale_id": scale.id, "groups": list(groups)}).fetchall()
+    means = {name: group_value(total, count) for name, total, count in rows}
+    return {"groups": [*groups], "means": [means.get(name) for name in groups]}
