@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 SOURCES := sdk shared services tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format soak bench openapi clean
+.PHONY: help demo up test check format soak bench openapi schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench: $(VENV)/.dev ## one benchmark, e.g. `make bench NAME=p2`; no NAME lists t
 
 openapi: $(VENV)/.dev ## write docs/openapi.json from the API
 	$(BIN)/python -m runhue_server.api.openapi > docs/openapi.json
+
+schema: $(VENV)/.dev ## write schema.sql from the migrations
+	$(BIN)/python -m tests.integration.schema_file
 
 clean: ## remove the virtual environment and caches, never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

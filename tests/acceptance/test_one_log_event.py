@@ -1,4 +1,4 @@
-"""One log event through real processes, stop by stop as in docs/event-path.md, with a restart in the middle."""
+"""One log event through real processes, stop by stop as in docs/event-path.md, with a restart between."""
 
 import json
 import os

@@ -1,0 +1,733 @@
+-- Written by `make schema` from the migrations; do not edit.
+CREATE FUNCTION public.forget_scale_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM scale_dirty WHERE scale_id IN (SELECT id FROM gone);
+    DELETE FROM scale_value WHERE scale_id IN (SELECT id FROM gone);
+    DELETE FROM scale_value_old WHERE scale_id IN (SELECT id FROM gone);
+    DELETE FROM scale_category WHERE scale_id IN (SELECT id FROM gone);
+    DELETE FROM scale_group_run WHERE scale_id IN (SELECT id FROM gone);
+    RETURN NULL;
+END $$;
+CREATE TABLE public.api_key (
+    id integer NOT NULL,
+    team_id integer NOT NULL,
+    name text NOT NULL,
+    prefix text NOT NULL,
+    digest bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone
+);
+ALTER TABLE public.api_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.api_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.color_settings (
+    workspace_id bigint NOT NULL,
+    settings_rev integer NOT NULL,
+    team_id integer NOT NULL,
+    settings text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.dead_letter (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    writer_id bigint NOT NULL,
+    seq_lo bigint NOT NULL,
+    seq_hi bigint NOT NULL,
+    reason text NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dead_letter_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.inbox (
+    part integer NOT NULL,
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    writer_id bigint NOT NULL,
+    seq_lo bigint NOT NULL,
+    seq_hi bigint NOT NULL,
+    codec smallint NOT NULL,
+    crc bigint NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    body bytea NOT NULL
+)
+PARTITION BY HASH (part);
+CREATE TABLE public.inbox_0 (
+    part integer CONSTRAINT inbox_part_not_null NOT NULL,
+    id bigint CONSTRAINT inbox_id_not_null NOT NULL,
+    team_id integer CONSTRAINT inbox_team_id_not_null NOT NULL,
+    run_id bigint CONSTRAINT inbox_run_id_not_null NOT NULL,
+    writer_id bigint CONSTRAINT inbox_writer_id_not_null NOT NULL,
+    seq_lo bigint CONSTRAINT inbox_seq_lo_not_null NOT NULL,
+    seq_hi bigint CONSTRAINT inbox_seq_hi_not_null NOT NULL,
+    codec smallint CONSTRAINT inbox_codec_not_null NOT NULL,
+    crc bigint CONSTRAINT inbox_crc_not_null NOT NULL,
+    received_at timestamp with time zone DEFAULT now() CONSTRAINT inbox_received_at_not_null NOT NULL,
+    body bytea CONSTRAINT inbox_body_not_null NOT NULL
+);
+ALTER TABLE ONLY public.inbox_0 ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE TABLE public.inbox_1 (
+    part integer CONSTRAINT inbox_part_not_null NOT NULL,
+    id bigint CONSTRAINT inbox_id_not_null NOT NULL,
+    team_id integer CONSTRAINT inbox_team_id_not_null NOT NULL,
+    run_id bigint CONSTRAINT inbox_run_id_not_null NOT NULL,
+    writer_id bigint CONSTRAINT inbox_writer_id_not_null NOT NULL,
+    seq_lo bigint CONSTRAINT inbox_seq_lo_not_null NOT NULL,
+    seq_hi bigint CONSTRAINT inbox_seq_hi_not_null NOT NULL,
+    codec smallint CONSTRAINT inbox_codec_not_null NOT NULL,
+    crc bigint CONSTRAINT inbox_crc_not_null NOT NULL,
+    received_at timestamp with time zone DEFAULT now() CONSTRAINT inbox_received_at_not_null NOT NULL,
+    body bytea CONSTRAINT inbox_body_not_null NOT NULL
+);
+ALTER TABLE ONLY public.inbox_1 ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE TABLE public.inbox_2 (
+    part integer CONSTRAINT inbox_part_not_null NOT NULL,
+    id bigint CONSTRAINT inbox_id_not_null NOT NULL,
+    team_id integer CONSTRAINT inbox_team_id_not_null NOT NULL,
+    run_id bigint CONSTRAINT inbox_run_id_not_null NOT NULL,
+    writer_id bigint CONSTRAINT inbox_writer_id_not_null NOT NULL,
+    seq_lo bigint CONSTRAINT inbox_seq_lo_not_null NOT NULL,
+    seq_hi bigint CONSTRAINT inbox_seq_hi_not_null NOT NULL,
+    codec smallint CONSTRAINT inbox_codec_not_null NOT NULL,
+    crc bigint CONSTRAINT inbox_crc_not_null NOT NULL,
+    received_at timestamp with time zone DEFAULT now() CONSTRAINT inbox_received_at_not_null NOT NULL,
+    body bytea CONSTRAINT inbox_body_not_null NOT NULL
+);
+ALTER TABLE ONLY public.inbox_2 ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE TABLE public.inbox_3 (
+    part integer CONSTRAINT inbox_part_not_null NOT NULL,
+    id bigint CONSTRAINT inbox_id_not_null NOT NULL,
+    team_id integer CONSTRAINT inbox_team_id_not_null NOT NULL,
+    run_id bigint CONSTRAINT inbox_run_id_not_null NOT NULL,
+    writer_id bigint CONSTRAINT inbox_writer_id_not_null NOT NULL,
+    seq_lo bigint CONSTRAINT inbox_seq_lo_not_null NOT NULL,
+    seq_hi bigint CONSTRAINT inbox_seq_hi_not_null NOT NULL,
+    codec smallint CONSTRAINT inbox_codec_not_null NOT NULL,
+    crc bigint CONSTRAINT inbox_crc_not_null NOT NULL,
+    received_at timestamp with time zone DEFAULT now() CONSTRAINT inbox_received_at_not_null NOT NULL,
+    body bytea CONSTRAINT inbox_body_not_null NOT NULL
+);
+ALTER TABLE ONLY public.inbox_3 ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE public.inbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.inbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.inbox_partition (
+    part integer NOT NULL,
+    team_id integer NOT NULL,
+    applied bigint DEFAULT 0 NOT NULL,
+    dead bigint DEFAULT 0 NOT NULL,
+    stopped_at timestamp with time zone,
+    stop_reason text
+);
+CREATE TABLE public.legend (
+    team_id integer NOT NULL,
+    legend_id text NOT NULL COLLATE pg_catalog."C",
+    body text NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    positive boolean NOT NULL,
+    thresholds double precision[] NOT NULL,
+    categories text[] NOT NULL COLLATE pg_catalog."C",
+    used_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.metric (
+    id integer NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    stream text DEFAULT 'history'::text NOT NULL,
+    folded text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    CONSTRAINT metric_stream_check CHECK ((stream = ANY (ARRAY['history'::text, 'system'::text])))
+);
+CREATE TABLE public.metric_definition (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    name text NOT NULL,
+    ord bigint NOT NULL,
+    definition text NOT NULL
+);
+ALTER TABLE public.metric ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.metric_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.outbox (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    type text NOT NULL,
+    payload text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.project (
+    id integer NOT NULL,
+    team_id integer NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.project ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.project_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.run (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    public_id text NOT NULL COLLATE pg_catalog."C",
+    part integer NOT NULL,
+    name text NOT NULL,
+    state text DEFAULT 'running'::text NOT NULL,
+    exit_code integer,
+    group_name text,
+    job_type text,
+    notes text,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    metadata text DEFAULT '{}'::text NOT NULL,
+    config text DEFAULT '{}'::text NOT NULL,
+    config_ord text DEFAULT '{}'::text NOT NULL,
+    summary text DEFAULT '{}'::text NOT NULL,
+    summary_ord text DEFAULT '{}'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at double precision NOT NULL,
+    heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    stop_requested boolean DEFAULT false NOT NULL,
+    writer_count integer DEFAULT 0 NOT NULL,
+    attributes_ord text DEFAULT '{}'::text NOT NULL,
+    CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text, 'crashed'::text, 'killed'::text])))
+)
+WITH (fillfactor='70');
+CREATE TABLE public.run_alert (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    ord bigint NOT NULL,
+    title text NOT NULL,
+    text text NOT NULL,
+    level text NOT NULL,
+    raised_at double precision NOT NULL
+);
+CREATE TABLE public.run_config (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    project_id integer NOT NULL,
+    path text NOT NULL COLLATE pg_catalog."C",
+    type text NOT NULL COLLATE pg_catalog."C",
+    number double precision,
+    string text,
+    bool boolean
+);
+CREATE TABLE public.run_console (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    ord bigint NOT NULL,
+    stream text NOT NULL,
+    logged_at double precision NOT NULL,
+    line text NOT NULL
+);
+ALTER TABLE public.run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.run_metric (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    metric_id integer NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    first_step bigint NOT NULL,
+    last_step bigint NOT NULL,
+    last_ord bigint NOT NULL,
+    last double precision,
+    last_json text,
+    fmin double precision,
+    fmin_step bigint,
+    fmax double precision,
+    fmax_step bigint,
+    nan_count bigint DEFAULT 0 NOT NULL,
+    inf_count bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='60');
+CREATE TABLE public.run_rejection (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    code text NOT NULL,
+    field text DEFAULT ''::text NOT NULL,
+    message text NOT NULL,
+    count bigint NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.run_summary (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    metric_id integer NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    number double precision,
+    "json" text NOT NULL
+);
+CREATE TABLE public.run_tail (
+    run_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    part integer NOT NULL,
+    rows bigint NOT NULL,
+    bodies bigint NOT NULL
+)
+WITH (fillfactor='50');
+CREATE TABLE public.run_writer (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    writer text NOT NULL,
+    no integer NOT NULL,
+    part integer NOT NULL,
+    started_at double precision NOT NULL,
+    durable_seq bigint DEFAULT '-1'::integer NOT NULL,
+    applied_seq bigint DEFAULT '-1'::integer NOT NULL,
+    received bigint DEFAULT 0 NOT NULL,
+    duplicates bigint DEFAULT 0 NOT NULL,
+    joined_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_seq bigint,
+    finish_state text,
+    exit_code integer,
+    finished_at double precision,
+    finish_newest_no integer,
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE public.run_writer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.run_writer_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.scale (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    identity text NOT NULL COLLATE pg_catalog."C",
+    filter text NOT NULL,
+    search text NOT NULL,
+    hidden_runs text[] NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    folded text NOT NULL COLLATE pg_catalog."C",
+    type text COLLATE pg_catalog."C",
+    y text NOT NULL,
+    coerce_numeric_strings boolean NOT NULL,
+    per_group boolean NOT NULL,
+    reads_config boolean NOT NULL,
+    resolved_type text COLLATE pg_catalog."C",
+    version bigint DEFAULT 0 NOT NULL,
+    population bigint DEFAULT 0 NOT NULL,
+    valued bigint DEFAULT 0 NOT NULL,
+    number_runs bigint DEFAULT 0 NOT NULL,
+    string_runs bigint DEFAULT 0 NOT NULL,
+    bool_runs bigint DEFAULT 0 NOT NULL,
+    rechecked boolean DEFAULT false NOT NULL,
+    recheck_after xid8,
+    flushed_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT scale_source_check CHECK ((source = ANY (ARRAY['none'::text, 'metric'::text, 'config'::text, 'default'::text])))
+)
+WITH (fillfactor='50');
+CREATE TABLE public.scale_category (
+    scale_id bigint NOT NULL,
+    value text NOT NULL COLLATE pg_catalog."C",
+    runs bigint NOT NULL,
+    team_id integer NOT NULL
+)
+WITH (fillfactor='70');
+CREATE TABLE public.scale_dirty (
+    scale_id bigint NOT NULL,
+    run_id bigint,
+    team_id integer NOT NULL,
+    marked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.scale_group_run (
+    scale_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    number double precision,
+    team_id integer NOT NULL,
+    types smallint NOT NULL,
+    counted boolean NOT NULL,
+    group_name text COLLATE pg_catalog."C",
+    string text COLLATE pg_catalog."C",
+    reason text COLLATE pg_catalog."C"
+)
+WITH (fillfactor='80');
+ALTER TABLE public.scale ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.scale_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.scale_metric (
+    project_id integer NOT NULL,
+    folded text NOT NULL COLLATE pg_catalog."C",
+    scale_id bigint NOT NULL,
+    team_id integer NOT NULL
+);
+CREATE TABLE public.scale_value (
+    scale_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    v_from bigint NOT NULL,
+    number double precision,
+    team_id integer NOT NULL,
+    types smallint NOT NULL,
+    counted boolean NOT NULL,
+    string text COLLATE pg_catalog."C",
+    reason text COLLATE pg_catalog."C"
+)
+WITH (fillfactor='80');
+CREATE TABLE public.scale_value_old (
+    scale_id bigint NOT NULL,
+    v_to bigint NOT NULL,
+    run_id bigint NOT NULL,
+    v_from bigint NOT NULL,
+    number double precision,
+    team_id integer NOT NULL,
+    counted boolean NOT NULL,
+    string text COLLATE pg_catalog."C",
+    reason text COLLATE pg_catalog."C"
+);
+CREATE TABLE public.schema_migration (
+    name text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.series_chunk (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    metric_id integer NOT NULL,
+    type text NOT NULL COLLATE pg_catalog."C",
+    n integer NOT NULL,
+    step_min bigint NOT NULL,
+    step_max bigint NOT NULL,
+    fmin double precision,
+    fmin_step bigint,
+    fmax double precision,
+    fmax_step bigint,
+    nan_count bigint DEFAULT 0 NOT NULL,
+    inf_count bigint DEFAULT 0 NOT NULL,
+    codec smallint NOT NULL,
+    crc bigint NOT NULL,
+    body bytea NOT NULL
+);
+ALTER TABLE ONLY public.series_chunk ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE public.series_chunk ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.series_chunk_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.series_lod (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    metric_id integer NOT NULL,
+    level smallint NOT NULL,
+    block bigint NOT NULL,
+    codec smallint NOT NULL,
+    crc bigint NOT NULL,
+    body bytea NOT NULL
+);
+ALTER TABLE ONLY public.series_lod ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE TABLE public.tail (
+    team_id integer NOT NULL,
+    run_id bigint NOT NULL,
+    writer_no integer NOT NULL,
+    seq_lo bigint NOT NULL,
+    seq_hi bigint NOT NULL,
+    rows integer NOT NULL,
+    codec smallint NOT NULL,
+    body bytea NOT NULL
+);
+ALTER TABLE ONLY public.tail ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE TABLE public.team (
+    id integer NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.team ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.team_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.workspace (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    name text NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    filter text DEFAULT '{}'::text NOT NULL,
+    search text DEFAULT ''::text NOT NULL,
+    hidden_runs text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.workspace_coloring (
+    workspace_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    scale_id bigint NOT NULL,
+    version bigint NOT NULL,
+    settings_rev integer NOT NULL,
+    legend_id text NOT NULL COLLATE pg_catalog."C",
+    domain_low double precision,
+    domain_high double precision,
+    cut_at timestamp with time zone,
+    bucket_counts text,
+    counts_version bigint,
+    counts_as_of timestamp with time zone
+)
+WITH (fillfactor='50');
+CREATE TABLE public.workspace_coloring_version (
+    workspace_id bigint NOT NULL,
+    version bigint NOT NULL,
+    team_id integer NOT NULL,
+    scale_id bigint NOT NULL,
+    scale_version bigint NOT NULL,
+    settings_rev integer NOT NULL,
+    legend_id text NOT NULL COLLATE pg_catalog."C",
+    population bigint NOT NULL,
+    valued bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.workspace ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.workspace_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.workspace_read (
+    workspace_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    read_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE ONLY public.inbox ATTACH PARTITION public.inbox_0 FOR VALUES WITH (modulus 4, remainder 0);
+ALTER TABLE ONLY public.inbox ATTACH PARTITION public.inbox_1 FOR VALUES WITH (modulus 4, remainder 1);
+ALTER TABLE ONLY public.inbox ATTACH PARTITION public.inbox_2 FOR VALUES WITH (modulus 4, remainder 2);
+ALTER TABLE ONLY public.inbox ATTACH PARTITION public.inbox_3 FOR VALUES WITH (modulus 4, remainder 3);
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.color_settings
+    ADD CONSTRAINT color_settings_pkey PRIMARY KEY (workspace_id, settings_rev);
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_writer_id_seq_lo_key UNIQUE (writer_id, seq_lo);
+ALTER TABLE ONLY public.inbox
+    ADD CONSTRAINT inbox_pkey PRIMARY KEY (part, id);
+ALTER TABLE ONLY public.inbox_0
+    ADD CONSTRAINT inbox_0_pkey PRIMARY KEY (part, id);
+ALTER TABLE ONLY public.inbox_1
+    ADD CONSTRAINT inbox_1_pkey PRIMARY KEY (part, id);
+ALTER TABLE ONLY public.inbox_2
+    ADD CONSTRAINT inbox_2_pkey PRIMARY KEY (part, id);
+ALTER TABLE ONLY public.inbox_3
+    ADD CONSTRAINT inbox_3_pkey PRIMARY KEY (part, id);
+ALTER TABLE ONLY public.inbox_partition
+    ADD CONSTRAINT inbox_partition_pkey PRIMARY KEY (part);
+ALTER TABLE ONLY public.legend
+    ADD CONSTRAINT legend_pkey PRIMARY KEY (team_id, legend_id);
+ALTER TABLE ONLY public.metric_definition
+    ADD CONSTRAINT metric_definition_pkey PRIMARY KEY (run_id, name);
+ALTER TABLE ONLY public.metric
+    ADD CONSTRAINT metric_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.metric
+    ADD CONSTRAINT metric_project_id_stream_folded_key UNIQUE (project_id, stream, folded);
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.project
+    ADD CONSTRAINT project_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.project
+    ADD CONSTRAINT project_team_id_name_key UNIQUE (team_id, name);
+ALTER TABLE ONLY public.run_alert
+    ADD CONSTRAINT run_alert_pkey PRIMARY KEY (run_id, ord);
+ALTER TABLE ONLY public.run_config
+    ADD CONSTRAINT run_config_pkey PRIMARY KEY (run_id, path);
+ALTER TABLE ONLY public.run_console
+    ADD CONSTRAINT run_console_pkey PRIMARY KEY (run_id, ord);
+ALTER TABLE ONLY public.run_metric
+    ADD CONSTRAINT run_metric_pkey PRIMARY KEY (run_id, metric_id, type);
+ALTER TABLE ONLY public.run
+    ADD CONSTRAINT run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.run
+    ADD CONSTRAINT run_project_id_public_id_key UNIQUE (project_id, public_id);
+ALTER TABLE ONLY public.run_rejection
+    ADD CONSTRAINT run_rejection_pkey PRIMARY KEY (run_id, code, field);
+ALTER TABLE ONLY public.run_summary
+    ADD CONSTRAINT run_summary_pkey PRIMARY KEY (run_id, metric_id);
+ALTER TABLE ONLY public.run_tail
+    ADD CONSTRAINT run_tail_pkey PRIMARY KEY (run_id);
+ALTER TABLE ONLY public.run_writer
+    ADD CONSTRAINT run_writer_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.run_writer
+    ADD CONSTRAINT run_writer_run_id_no_key UNIQUE (run_id, no);
+ALTER TABLE ONLY public.run_writer
+    ADD CONSTRAINT run_writer_run_id_writer_key UNIQUE (run_id, writer);
+ALTER TABLE ONLY public.scale_category
+    ADD CONSTRAINT scale_category_pkey PRIMARY KEY (scale_id, value);
+ALTER TABLE ONLY public.scale_group_run
+    ADD CONSTRAINT scale_group_run_pkey PRIMARY KEY (scale_id, run_id);
+ALTER TABLE ONLY public.scale_metric
+    ADD CONSTRAINT scale_metric_pkey PRIMARY KEY (project_id, folded, scale_id);
+ALTER TABLE ONLY public.scale
+    ADD CONSTRAINT scale_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.scale
+    ADD CONSTRAINT scale_project_id_identity_key UNIQUE (project_id, identity);
+ALTER TABLE ONLY public.scale_value_old
+    ADD CONSTRAINT scale_value_old_pkey PRIMARY KEY (scale_id, v_to, run_id);
+ALTER TABLE ONLY public.scale_value
+    ADD CONSTRAINT scale_value_pkey PRIMARY KEY (scale_id, run_id);
+ALTER TABLE ONLY public.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY public.series_chunk
+    ADD CONSTRAINT series_chunk_pkey PRIMARY KEY (run_id, metric_id, type, id);
+ALTER TABLE ONLY public.series_lod
+    ADD CONSTRAINT series_lod_pkey PRIMARY KEY (run_id, metric_id, level, block);
+ALTER TABLE ONLY public.tail
+    ADD CONSTRAINT tail_pkey PRIMARY KEY (run_id, writer_no, seq_lo);
+ALTER TABLE ONLY public.team
+    ADD CONSTRAINT team_name_key UNIQUE (name);
+ALTER TABLE ONLY public.team
+    ADD CONSTRAINT team_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.workspace_coloring
+    ADD CONSTRAINT workspace_coloring_pkey PRIMARY KEY (workspace_id);
+ALTER TABLE ONLY public.workspace_coloring_version
+    ADD CONSTRAINT workspace_coloring_version_pkey PRIMARY KEY (workspace_id, version);
+ALTER TABLE ONLY public.workspace
+    ADD CONSTRAINT workspace_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.workspace
+    ADD CONSTRAINT workspace_project_id_name_key UNIQUE (project_id, name);
+ALTER TABLE ONLY public.workspace_read
+    ADD CONSTRAINT workspace_read_pkey PRIMARY KEY (workspace_id);
+CREATE INDEX api_key_prefix ON public.api_key USING btree (prefix);
+CREATE INDEX dead_letter_run ON public.dead_letter USING btree (run_id);
+CREATE INDEX run_by_age ON public.run USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, path, type);
+CREATE INDEX run_live ON public.run USING btree (project_id) WHERE (state = 'running'::text);
+CREATE INDEX run_metric_by_metric ON public.run_metric USING btree (metric_id, type);
+CREATE INDEX run_running ON public.run USING btree (heartbeat_at) WHERE (state = 'running'::text);
+CREATE INDEX run_summary_by_metric ON public.run_summary USING btree (metric_id, type);
+CREATE INDEX run_tail_by_part ON public.run_tail USING btree (part);
+CREATE INDEX scale_category_rank ON public.scale_category USING btree (scale_id, runs DESC, value);
+CREATE INDEX scale_dirty_due ON public.scale_dirty USING btree (scale_id, marked_at);
+CREATE INDEX scale_group_run_group ON public.scale_group_run USING btree (scale_id, md5(group_name));
+CREATE INDEX scale_metric_scale ON public.scale_metric USING btree (scale_id);
+CREATE INDEX scale_unchecked ON public.scale USING btree (id) WHERE (NOT rechecked);
+CREATE INDEX scale_value_number ON public.scale_value USING btree (scale_id, number) WHERE ((number IS NOT NULL) AND counted);
+CREATE INDEX workspace_coloring_scale ON public.workspace_coloring USING btree (scale_id);
+CREATE INDEX workspace_coloring_version_legend ON public.workspace_coloring_version USING btree (team_id, legend_id);
+CREATE INDEX workspace_coloring_version_scale ON public.workspace_coloring_version USING btree (scale_id, scale_version);
+CREATE UNIQUE INDEX workspace_default ON public.workspace USING btree (project_id) WHERE is_default;
+ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_0_pkey;
+ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_1_pkey;
+ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_2_pkey;
+ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_3_pkey;
+CREATE TRIGGER scale_gone AFTER DELETE ON public.scale REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.forget_scale_rows();
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.color_settings
+    ADD CONSTRAINT color_settings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.metric_definition
+    ADD CONSTRAINT metric_definition_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.metric
+    ADD CONSTRAINT metric_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.project
+    ADD CONSTRAINT project_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_alert
+    ADD CONSTRAINT run_alert_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_config
+    ADD CONSTRAINT run_config_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_console
+    ADD CONSTRAINT run_console_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_metric
+    ADD CONSTRAINT run_metric_metric_id_fkey FOREIGN KEY (metric_id) REFERENCES public.metric(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_metric
+    ADD CONSTRAINT run_metric_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run
+    ADD CONSTRAINT run_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_rejection
+    ADD CONSTRAINT run_rejection_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_summary
+    ADD CONSTRAINT run_summary_metric_id_fkey FOREIGN KEY (metric_id) REFERENCES public.metric(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_summary
+    ADD CONSTRAINT run_summary_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_tail
+    ADD CONSTRAINT run_tail_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_writer
+    ADD CONSTRAINT run_writer_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.scale_metric
+    ADD CONSTRAINT scale_metric_scale_id_fkey FOREIGN KEY (scale_id) REFERENCES public.scale(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.scale
+    ADD CONSTRAINT scale_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.series_chunk
+    ADD CONSTRAINT series_chunk_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.series_lod
+    ADD CONSTRAINT series_lod_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.tail
+    ADD CONSTRAINT tail_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.workspace_coloring
+    ADD CONSTRAINT workspace_coloring_scale_id_fkey FOREIGN KEY (scale_id) REFERENCES public.scale(id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE ONLY public.workspace_coloring_version
+    ADD CONSTRAINT workspace_coloring_version_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.workspace_coloring
+    ADD CONSTRAINT workspace_coloring_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.workspace
+    ADD CONSTRAINT workspace_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.workspace_read
+    ADD CONSTRAINT workspace_read_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
