@@ -4,7 +4,23 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from runhue_shared.db import Transaction
+from runhue_shared.db import Transaction, outbox
+
+
+class NewRun(NamedTuple):
+    """A run that nobody has written to; `started_at` is Unix seconds, `metadata` JSON."""
+
+    team_id: int
+    project_id: int
+    public_id: str
+    part: int
+    name: str
+    started_at: float
+    group: str | None
+    job_type: str | None
+    notes: str | None
+    tags: list[str]
+    metadata: str
 
 
 class StartedRun(NamedTuple):
@@ -37,26 +53,25 @@ class SeenWriter(NamedTuple):
     state: str
 
 
-class Silence(NamedTuple):
-    """A run that became crashed because nobody spoke for it."""
+class ChangedRun(NamedTuple):
+    """A run whose state changed."""
 
     id: int
     project_id: int
 
 
-def insert_run(
-    tx: Transaction, team_id: int, project_id: int, public_id: str, part: int, name: str, started_at: float
-) -> bool:
+def insert_run(tx: Transaction, run: NewRun) -> bool:
     """Make the run and its inbox partition; False when the run is there already, also a deleted one."""
     tx.execute(
-        "INSERT INTO inbox_partition (part, team_id) SELECT %s, %s"
-        " WHERE NOT EXISTS (SELECT 1 FROM inbox_partition WHERE part = %s) ON CONFLICT DO NOTHING",
-        (part, team_id, part),
+        "INSERT INTO inbox_partition (part, team_id) SELECT %(part)s, %(team)s"
+        " WHERE NOT EXISTS (SELECT 1 FROM inbox_partition WHERE part = %(part)s) ON CONFLICT DO NOTHING",
+        {"part": run.part, "team": run.team_id},
     )
     done = tx.execute(
-        "INSERT INTO run (team_id, project_id, public_id, part, name, started_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (project_id, public_id) DO NOTHING",
-        (team_id, project_id, public_id, part, name, started_at),
+        "INSERT INTO run (team_id, project_id, public_id, part, name, started_at, group_name, job_type,"
+        " notes, tags, metadata) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (project_id, public_id) DO NOTHING",
+        run,
     )
     return done.rowcount == 1
 
@@ -135,28 +150,27 @@ def announce(tx: Transaction, run_ids: Sequence[int]) -> None:
         "SELECT team_id, project_id, public_id, state, name FROM run WHERE id = ANY(%s) ORDER BY id",
         (list(run_ids),),
     ).fetchall()
-    with tx.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO outbox (team_id, project_id, type, payload) VALUES (%s, %s, 'run', %s)",
-            [
-                (team_id, project_id, _run_event(public_id, state, name))
-                for team_id, project_id, public_id, state, name in rows
-            ],
-        )
+    outbox.append_all(
+        tx,
+        [
+            (team_id, project_id, "run", _run_event(public_id, state, name))
+            for team_id, project_id, public_id, state, name in rows
+        ],
+    )
 
 
 def _run_event(run_id: str, state: str, name: str) -> str:
     return json.dumps({"type": "run", "run_id": run_id, "state": state, "name": name}, ensure_ascii=False)
 
 
-def revive(tx: Transaction, run_ids: Sequence[int]) -> list[Silence]:
+def revive(tx: Transaction, run_ids: Sequence[int]) -> list[ChangedRun]:
     """Crashed runs that spoke again are running; returns those that were crashed."""
     rows = tx.execute(
         "UPDATE run SET state = 'running', finished_at = NULL, heartbeat_at = now()"
         " WHERE id = ANY(%s) AND state = 'crashed' RETURNING id, project_id",
         (list(run_ids),),
     )
-    return [Silence(*row) for row in rows]
+    return [ChangedRun(*row) for row in rows]
 
 
 def note_heartbeats(tx: Transaction, older_than: float) -> None:
@@ -170,7 +184,7 @@ def note_heartbeats(tx: Transaction, older_than: float) -> None:
     )
 
 
-def crash_silent(tx: Transaction, timeout: float) -> list[Silence]:
+def crash_silent(tx: Transaction, timeout: float) -> list[ChangedRun]:
     """Running runs nobody spoke for in `timeout` seconds become crashed as of their last sign of life."""
     rows = tx.execute(
         "UPDATE run r SET state = 'crashed', finished_at = r.heartbeat_at WHERE r.id IN ("
@@ -180,14 +194,9 @@ def crash_silent(tx: Transaction, timeout: float) -> list[Silence]:
         "  LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED) RETURNING r.id, r.project_id",
         (timeout, timeout),
     )
-    return [Silence(*row) for row in rows]
+    return [ChangedRun(*row) for row in rows]
 
 
 def parts_with_tails(tx: Transaction) -> list[int]:
     """Partitions in which some run has a tail."""
     return [part for (part,) in tx.execute("SELECT DISTINCT part FROM run_tail ORDER BY part")]
-
-
-def outbox_filled(tx: Transaction) -> bool:
-    """Whether committed events wait to be published."""
-    return bool(tx.execute("SELECT EXISTS (SELECT 1 FROM outbox)").fetchall()[0][0])

@@ -1,0 +1,138 @@
+"""The ingest service as an ASGI app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.to_thread
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from runhue_server.ingest import liveness, start_rules
+from runhue_server.ingest.accept import Committer
+from runhue_server.ingest.batches import BatchRoute, is_batch_path
+from runhue_server.ingest.body import GRACE_SECONDS, BodyReader
+from runhue_server.ingest.load import Load
+from runhue_server.ingest.problems import WriterNotFound
+from runhue_server.ingest.refusals import Refusals
+from runhue_server.ingest.starts import start_writer
+from runhue_server.ingest.upkeep import Upkeep
+from runhue_server.ingest.wake import Waker
+from runhue_server.web.auth import principal_of
+from runhue_server.web.health import health_routes
+from runhue_server.web.problems import install
+from runhue_shared import db
+from runhue_shared.db.keys import Principal
+from runhue_shared.events import LogBatchAccepted
+from runhue_shared.settings import MEBIBYTE, settings
+
+START_BYTES = 4 * MEBIBYTE
+STARTS_AT_ONCE = 8
+"""Fewer than the pool has connections, so that commits never wait for starts."""
+
+
+class Ingest:
+    """The service: threads that commit, wake and look after the load, and the routes in front of them."""
+
+    def __init__(self, *, body_grace: float = GRACE_SECONDS) -> None:
+        self._settings = settings()
+        self._load = Load(self._settings)
+        self._waker = Waker()
+        self._refusals = Refusals()
+        self._committer = Committer(self._load, self._waker, self._settings.max_batch_bytes)
+        self._upkeep = Upkeep(self._load, self._refusals)
+        self._starts = anyio.CapacityLimiter(STARTS_AT_ONCE)
+        self._start_body = BodyReader(self._load, START_BYTES, body_grace)
+        self._batch_body = BodyReader(self._load, self._settings.max_body_bytes, body_grace)
+
+    @asynccontextmanager
+    async def running(self, _app: Starlette) -> AsyncIterator[None]:
+        """The threads, from start-up to shutdown; what was taken in is committed before it ends."""
+        threads = (self._waker, self._committer, self._upkeep)
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            for thread in reversed(threads):
+                await anyio.to_thread.run_sync(thread.stop)
+            db.close_pool()
+
+    async def start(self, request: Request) -> Response:
+        """`POST /ingest/v1/runs`."""
+        self._load.require_database()
+        principal = await _principal(request)
+        body = await self._start_body.read(request.receive)
+        self._load.release(len(body.content))
+        wanted = start_rules.decode(body.content)
+        start_rules.check(wanted, self._settings.max_config_bytes)
+        answer = await anyio.to_thread.run_sync(
+            start_writer, principal, wanted, self._settings, self._waker, limiter=self._starts
+        )
+        return _json(answer)
+
+    async def heartbeat(self, request: Request) -> Response:
+        """`POST /ingest/v1/writers/{writer_id}/heartbeat`."""
+        self._load.require_database()
+        principal = await _principal(request)
+        text = request.path_params["writer_id"]
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            raise WriterNotFound(repr(text[:40]))
+        seen = await anyio.to_thread.run_sync(
+            liveness.hear, principal.team_id, int(text), limiter=self._starts
+        )
+        if seen.state == "crashed":
+            self._waker.wake(await anyio.to_thread.run_sync(liveness.revive, [seen.run_id]))
+        return _json(
+            LogBatchAccepted(
+                durable_seq=seen.durable_seq,
+                applied_seq=seen.applied_seq,
+                flush_interval_ms=self._load.flush_interval_ms,
+                max_batch_bytes=self._settings.max_batch_bytes,
+                stop=seen.stop_requested,
+            )
+        )
+
+    def app(self) -> ASGIApp:
+        """All routes; the one for batches is reached without the framework's layers."""
+        batches = BatchRoute(
+            self._committer,
+            self._load,
+            self._refusals,
+            self._batch_body,
+            self._settings.max_decompressed_bytes,
+        )
+        others = Starlette(
+            routes=[
+                Route("/ingest/v1/runs", self.start, methods=["POST"]),
+                Route("/ingest/v1/writers/{writer_id}/heartbeat", self.heartbeat, methods=["POST"]),
+                *health_routes(required=frozenset({"postgres"})),
+            ],
+            lifespan=self.running,
+        )
+        install(others)
+
+        async def ingest(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["method"] == "POST" and is_batch_path(scope["path"]):
+                await batches(scope, receive, send)
+            else:
+                await others(scope, receive, send)
+
+        return ingest
+
+
+def create_app() -> ASGIApp:
+    """The app for uvicorn: `runhue_server.ingest.app:create_app`, as a factory."""
+    return Ingest().app()
+
+
+async def _principal(request: Request) -> Principal:
+    return await principal_of(request.headers.get("authorization", ""), "ingest")
+
+
+def _json(answer: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(answer), media_type="application/json")

@@ -1,0 +1,93 @@
+"""What a `StartWriter` may say; each refusal names the field, the limit and what came."""
+
+import math
+import re
+import unicodedata
+
+import msgspec
+
+from runhue_server.web.problems import Invalid
+from runhue_shared.events import StartWriter
+
+LONGEST_NAME = 128
+LONGEST_TAG = 64
+MOST_TAGS = 64
+LONGEST_NOTES = 64 * 1024
+WRITER = re.compile(r"[0-9a-f]{32}\Z")
+NOT_IN_PROJECT = "/\\#?%:"
+NOT_IN_RUN = "/\\#?%"
+_FIELD = re.compile(r" - at `\$\.?([^`\[]*)")
+
+
+def decode(body: bytes) -> StartWriter:
+    """The request in `body`.
+
+    Raises:
+        Invalid: not JSON, or a field is unknown, missing or of the wrong type.
+    """
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = _FIELD.search(str(error))
+        raise Invalid(
+            f"the body is not a StartWriter: {error}",
+            field=(found.group(1) if found else "") or "body",
+            fix="send the fields as the reference describes them",
+        ) from None
+
+
+_decoder = msgspec.json.Decoder(StartWriter)
+
+
+def check(request: StartWriter, max_metadata_bytes: int) -> None:
+    """Refuse what could not be stored or addressed.
+
+    Raises:
+        Invalid: the first field that breaks a rule.
+    """
+    _check_name("project", request.project, NOT_IN_PROJECT)
+    _check_name("run", request.run, NOT_IN_RUN)
+    for field in ("name", "group", "job_type"):
+        value = getattr(request, field)
+        if value is not None:
+            _check_name(field, value, "")
+    if not WRITER.match(request.writer):
+        raise _invalid("writer", "must be 32 hex digits in lower case", request.writer)
+    if not math.isfinite(request.started_at):
+        raise _invalid("started_at", "must be Unix seconds", str(request.started_at))
+    _check_tags(request.tags)
+    _check_length("notes", len(request.notes or ""), LONGEST_NOTES, "characters")
+    _check_length("metadata", len(msgspec.json.encode(request.metadata)), max_metadata_bytes, "bytes")
+
+
+def _check_name(field: str, value: str, refused: str) -> None:
+    if not value.strip():
+        raise _invalid(field, "must not be empty", value)
+    _check_length(field, len(value), LONGEST_NAME, "characters")
+    bad = next(
+        (char for char in value if char in refused or unicodedata.category(char) in ("Cc", "Cs")), None
+    )
+    if bad is not None or value in (".", ".."):
+        raise _invalid(field, f"must not contain {bad or value!r}", value)
+
+
+def _check_tags(tags: list[str]) -> None:
+    _check_length("tags", len(tags), MOST_TAGS, "tags")
+    for tag in tags:
+        _check_length("tags", len(tag), LONGEST_TAG, "characters in one tag")
+        if not tag.strip() or any(unicodedata.category(char) in ("Cc", "Cs") for char in tag):
+            raise _invalid("tags", "must be text without control characters", tag)
+
+
+def _check_length(field: str, length: int, limit: int, unit: str) -> None:
+    if length > limit:
+        raise Invalid(
+            f"{field} has {length} {unit}, the limit is {limit}",
+            field=field,
+            limit=limit,
+            fix=f"shorten {field}",
+        )
+
+
+def _invalid(field: str, rule: str, value: str) -> Invalid:
+    return Invalid(f"{field} {rule}, got {value[:80]!r}", field=field, fix=f"send another {field}")
