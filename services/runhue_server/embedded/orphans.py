@@ -44,6 +44,16 @@ def start_mark(pid: int) -> str:
         return ""
 
 
+def is_running(pid: int, mark: str) -> bool:
+    """Whether the life of `pid` that `mark` names goes on; a zombie's does not."""
+    if not mark or start_mark(pid) != mark:
+        return False
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
 def write_records(path: Path, records: Iterable[ProcessRecord]) -> None:
     write_atomically(path, json.dumps([asdict(record) for record in records]), sync=False)
 
@@ -59,11 +69,10 @@ def read_records(path: Path) -> list[ProcessRecord]:
 
 def is_alive(record: ProcessRecord) -> bool:
     """Whether the recorded process, and not a later one with its pid, still runs."""
-    if not record.started or start_mark(record.pid) != record.started:
+    if not is_running(record.pid, record.started):
         return False
     try:
-        process = psutil.Process(record.pid)
-        return process.status() != psutil.STATUS_ZOMBIE and tuple(process.cmdline()) == record.command
+        return tuple(psutil.Process(record.pid).cmdline()) == record.command
     except psutil.Error:
         return False
 

@@ -133,6 +133,7 @@ class Postgres:
             stop=STOP_LADDER,
             start_timeout=RECOVERY_SECONDS,
             late_is_fatal=True,
+            attempts=5,
             prepare=self._obstacle,
             is_ready=self._is_ready,
         )

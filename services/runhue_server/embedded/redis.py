@@ -78,6 +78,7 @@ class Valkey:
             account=self._account,
             stop=STOP_LADDER,
             start_timeout=120.0,
+            attempts=2 * FAILURES_BEFORE_SETTING_ASIDE,
             prepare=self._set_damage_aside,
             is_ready=lambda _pid: answers(self.url),
         )

@@ -29,7 +29,6 @@ IDLE_TICK = 0.25
 BACKOFF = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 CALM_AFTER = 30.0  # seconds of life after which a crash counts as the first again
 HEARTBEAT_TIMEOUT = 30.0
-ONE_SHOT_ATTEMPTS = 3
 PROGRESS_EVERY = 5.0
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 LOG_CHECK_EVERY = 10.0
@@ -104,7 +103,9 @@ class ChildSpec:
     is_ready: Callable[[int], bool] | None = None
     """Quick probe given the pid. Without it and a heartbeat, running is ready."""
     once: bool = False
-    """Runs to its end, which counts as ready; three failures stop the stack."""
+    """Runs to its end, which counts as ready."""
+    attempts: int = 0
+    """This many failures before it was ever ready stop the stack; 0: it is tried for ever."""
     launcher: Launcher = field(default_factory=SubprocessLauncher)
 
 
@@ -261,19 +262,20 @@ class Supervisor:
                     if self.failure is not None:
                         break
                 self._changed.notify_all()
+                self._cut_logs()
+                pause = self._pause()
             if self.failure is not None:
                 break
-            self._cut_logs()
-            self._pause()
+            self._wake.wait(pause)
+            self._wake.clear()
         self._stop_children()
         with self._lock:
             self._changed.notify_all()
 
-    def _pause(self) -> None:
+    def _pause(self) -> float:
         busy = self._quick_ticks > 0 or any(not child.settled for child in self._children.values())
         self._quick_ticks = max(0, self._quick_ticks - 1)
-        self._wake.wait(TICK if busy else IDLE_TICK)
-        self._wake.clear()
+        return TICK if busy else IDLE_TICK
 
     def _advance(self, child: Child) -> None:
         try:
@@ -387,13 +389,13 @@ class Supervisor:
             self._console.event(spec.name, f"done in {now - child.started_at:.1f} s")
             return
         child.failures = 1 if now - child.started_at > CALM_AFTER else child.failures + 1
-        if spec.once and child.failures >= ONE_SHOT_ATTEMPTS:
+        if not child.was_ready and child.failures == spec.attempts:
             raise StartFailedError(f"{spec.name} failed: {describe_exit(status)}\n{self.log_tail(spec.name)}")
         delay = BACKOFF[min(child.failures, len(BACKOFF)) - 1]
         child.phase = Phase.WAITING
         child.not_before = now + delay
         self._console.event(spec.name, f"{describe_exit(status)}; restarting in {delay:.1f} s")
-        if status > 0:
+        if status > 0 and child.failures == 1:
             self._console.text(self.log_tail(spec.name, lines=5))
 
     def _say_now_and_then(self, child: Child, text: str) -> None:

@@ -116,7 +116,7 @@ def test_child_waits_for_what_it_needs(supervisor: Supervisor, tmp_path: Path) -
 
 def test_one_shot_that_keeps_failing_stops_the_stack(supervisor: Supervisor) -> None:
     """The error has what the program printed."""
-    supervisor.add(python("schema", "raise SystemExit('relation is on fire')", once=True))
+    supervisor.add(python("schema", "raise SystemExit('relation is on fire')", once=True, attempts=3))
 
     with pytest.raises(StackError, match="relation is on fire"):
         supervisor.wait(timeout=20)
