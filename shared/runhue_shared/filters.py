@@ -107,7 +107,7 @@ EVERY_RUN = And(())
 class InvalidFilter(ValueError):
     """A filter that says nothing we understand: where (`field`), what holds (`limit`), what to do (`fix`)."""
 
-    def __init__(self, field: str, problem: str, fix: str, limit: str | None = None) -> None:
+    def __init__(self, field: str, problem: str, fix: str, limit: int | None = None) -> None:
         super().__init__(f"{field}: {problem}")
         self.field = field
         self.limit = limit
@@ -147,7 +147,7 @@ def parse(document: Any) -> Filter:  # whatever JSON the caller decoded
             "filter",
             f"{count} comparisons",
             "use $in for many values of one field",
-            f"{MAX_COMPARISONS} comparisons",
+            MAX_COMPARISONS,
         )
     return parsed
 
@@ -166,7 +166,7 @@ def comparisons(parsed: Filter) -> Iterator[Comparison]:
 
 def _filter(document: Any, at: str, depth: int) -> Filter:
     if depth > MAX_DEPTH:
-        raise InvalidFilter(at, "nested too deeply", "flatten $and and $or", f"{MAX_DEPTH} levels")
+        raise InvalidFilter(at, "nested too deeply", "flatten $and and $or", MAX_DEPTH)
     if not isinstance(document, dict):
         raise InvalidFilter(
             at, f"a filter is a JSON object, got {_kind(document)}", 'write it like {"state": "running"}'
@@ -219,7 +219,7 @@ def _of_field(field: Field, value: Any, at: str, depth: int) -> Filter:
     if not isinstance(value, dict):
         return Comparison(field, "$eq", _operand(field, value, at))
     if depth > MAX_DEPTH:
-        raise InvalidFilter(at, "nested too deeply", "flatten $not", f"{MAX_DEPTH} levels")
+        raise InvalidFilter(at, "nested too deeply", "flatten $not", MAX_DEPTH)
     if not value:
         raise InvalidFilter(at, "no operator", f"use one of: {', '.join(_OPERATORS)}")
     parts = [_comparison(field, name, operand, f"{at}.{name}", depth) for name, operand in value.items()]
@@ -256,7 +256,7 @@ def _choices(field: Field, operand: Any, at: str) -> tuple[Scalar, ...]:
     if not isinstance(operand, list):
         raise InvalidFilter(at, f"needs a list, got {_kind(operand)}", "list the values in []")
     if len(operand) > MAX_CHOICES:
-        raise InvalidFilter(at, f"{len(operand)} values", "split the filter", f"{MAX_CHOICES} values")
+        raise InvalidFilter(at, f"{len(operand)} values", "split the filter", MAX_CHOICES)
     return tuple(_operand(field, choice, f"{at}.{index}") for index, choice in enumerate(operand))
 
 
@@ -329,7 +329,7 @@ def _pattern(field: Field, value: Any, at: str) -> str:
 
 def _text(value: str, at: str, longest: int) -> str:
     if len(value) > longest:
-        raise InvalidFilter(at, f"{len(value)} characters", "shorten it", f"{longest} characters")
+        raise InvalidFilter(at, f"{len(value)} characters", "shorten it", longest)
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidFilter(
             at, "holds NUL or half a surrogate pair, which no stored text does", "leave it out"

@@ -61,3 +61,35 @@ def create_project(tx: Transaction, team_id: int, name: str) -> bool:
         (team_id, name),
     )
     return done.rowcount == 1
+
+
+class MetricTypes(NamedTuple):
+    """A metric of a project, with how many runs have it of which type. `folded` is its place in lists."""
+
+    folded: str
+    name: str
+    types: dict[str, int]
+
+
+def metrics_of_project(
+    tx: Transaction, project_id: int, part: str, limit: int, after: str = ""
+) -> list[MetricTypes]:
+    """Up to `limit` metrics that undeleted runs logged, by casefolded name, from behind `after`.
+
+    `part` is contained in the casefolded name.
+    """
+    rows = tx.execute(
+        "WITH page AS (SELECT m.id, m.folded, m.name FROM metric m"
+        "  WHERE m.project_id = %(project)s AND m.stream = 'history' AND m.folded > %(after)s"
+        "  AND position(%(part)s IN m.folded) > 0 AND EXISTS (SELECT 1 FROM run_metric l"
+        "   JOIN run r ON r.id = l.run_id AND r.deleted_at IS NULL WHERE l.metric_id = m.id)"
+        "  ORDER BY m.folded LIMIT %(limit)s)"
+        " SELECT p.folded, p.name, l.type, count(*) FROM page p JOIN run_metric l ON l.metric_id = p.id"
+        " JOIN run r ON r.id = l.run_id AND r.deleted_at IS NULL"
+        " GROUP BY p.folded, p.name, l.type ORDER BY p.folded, count(*) DESC, l.type",
+        {"project": project_id, "after": after, "part": part.casefold(), "limit": limit},
+    )
+    found: dict[str, MetricTypes] = {}
+    for folded, name, type_, runs in rows:
+        found.setdefault(folded, MetricTypes(folded, name, {})).types[type_] = runs
+    return list(found.values())

@@ -56,8 +56,9 @@ class _Key(NamedTuple):
 _COLUMNS = sql.SQL(
     'SELECT r.id, r.public_id, r.project_id, r.name, r.state, r.exit_code, r.group_name AS "group",'
     " r.job_type, r.notes, r.tags, r.created_at, r.started_at, r.finished_at, r.heartbeat_at,"
-    " {duration} AS duration, (SELECT max(l.last_step) FROM run_metric l JOIN metric m ON m.id = l.metric_id"
-    "  WHERE l.run_id = r.id AND m.stream = 'history') AS last_step,"
+    " {duration} AS duration, (SELECT l.last_step FROM run_metric l"
+    "  WHERE l.run_id = r.id AND l.type = 'number' AND l.metric_id = (SELECT m.id FROM metric m"
+    "   WHERE m.project_id = %(project)s AND m.stream = 'history' AND m.folded = '_step')) AS last_step,"
     " r.stop_requested, ARRAY[{place}]::text[] AS place FROM run r {joins}"
     " WHERE r.project_id = %(project)s AND r.deleted_at IS NULL AND {test}"
 )
@@ -166,11 +167,16 @@ def summaries_of_runs(
 
 
 def mark_deleted(tx: Transaction, project_id: int, public_id: str) -> int | None:
-    """Delete a run; its internal id, or None when it is not there or was deleted before."""
+    """Delete a run and tell subscribers; its internal id, None when it is not there or was deleted before."""
     row = tx.execute(
-        "UPDATE run SET deleted_at = now() WHERE project_id = %s AND public_id = %s AND deleted_at IS NULL"
-        " RETURNING id",
-        (project_id, public_id),
+        "WITH gone AS (UPDATE run SET deleted_at = now()"
+        "  WHERE project_id = %s AND public_id = %s AND deleted_at IS NULL"
+        "  RETURNING id, team_id, project_id, name),"
+        " told AS (INSERT INTO outbox (team_id, project_id, type, payload)"
+        "  SELECT team_id, project_id, 'run', json_build_object('type', 'run', 'run_id', %s::text,"
+        "   'state', 'deleted', 'name', name)::text FROM gone)"
+        " SELECT id FROM gone",
+        (project_id, public_id, public_id),
     ).fetchone()
     return None if row is None else int(row[0])
 

@@ -1,0 +1,106 @@
+"""The API service: everything but ingest. `create_app()` is the ASGI factory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import redis.asyncio
+from fastapi import Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runhue._version import __version__
+from runhue_server.api import (
+    routes_coloring,
+    routes_history,
+    routes_metrics,
+    routes_projects,
+    routes_rows,
+    routes_run_page,
+    routes_runs,
+    routes_server,
+    routes_stream,
+    routes_workspaces,
+)
+from runhue_server.api.documents import finish
+from runhue_server.api.feed import Feeds
+from runhue_server.api.requests import BoundedBodies, known_parameters_only
+from runhue_server.web import health, problems
+from runhue_server.web.problems import Invalid, problem_response
+from runhue_shared.filters import InvalidFilter
+from runhue_shared.settings import settings
+
+ROUTERS = (
+    routes_server.router,
+    routes_projects.router,
+    routes_metrics.router,
+    routes_runs.router,
+    routes_run_page.router,
+    routes_history.router,
+    routes_rows.router,
+    routes_workspaces.router,
+    routes_coloring.router,
+    routes_stream.router,
+)
+
+ABOUT = """Runs, history and run colors of a Runhue server.
+
+Send `Authorization: Bearer <key>`. Errors are problem details (RFC 9457) with a stable `code`. Doubles read
+back bit for bit; NaN and the infinities are the strings "NaN", "Infinity" and "-Infinity". Times are Unix
+seconds."""
+
+
+class FilterRefused(Invalid):
+    """A filter, an order or a list of columns that says nothing we understand."""
+
+    code = "invalid_filter"
+
+
+def create_app() -> FastAPI:
+    """The ASGI app; connections open with its first requests."""
+    app = FastAPI(
+        title="Runhue API",
+        version=__version__,
+        description=ABOUT,
+        lifespan=_lifespan,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        docs_url="/docs",
+    )
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(known_parameters_only)])
+    app.router.routes.extend(health.health_routes())
+    app.include_router(routes_server.pages)
+    app.add_middleware(BoundedBodies)
+    problems.install(app)
+    app.add_exception_handler(InvalidFilter, _filter_refused)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.feeds = Feeds(
+        redis.asyncio.Redis.from_url(
+            settings().redis_url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5
+        )
+    )
+    yield
+    await app.state.feeds.close()
+
+
+async def _filter_refused(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, InvalidFilter):
+        raise error
+    refused = FilterRefused(str(error), field=error.field, limit=error.limit, fix=error.fix)
+    return problem_response(refused)
+
+
+def _document(app: FastAPI) -> dict[str, Any]:  # an OpenAPI document
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        app.openapi_schema = finish(document)
+    return app.openapi_schema
