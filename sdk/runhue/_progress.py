@@ -1,0 +1,58 @@
+"""What `finish()` shows while it waits: a bar on a terminal, a line every few seconds elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+SHOW_AFTER_SECONDS = 0.5
+LINE_EVERY_SECONDS = 10.0
+
+
+class DeliveryProgress:
+    """Shows (sent, all) records; says nothing when the wait is short or `silent` is set."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self._silent = silent or sys.stderr is None
+        self._began = time.monotonic()
+        self._last_line = self._began
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def __enter__(self) -> "DeliveryProgress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, sent: int, total: int) -> None:
+        """Show that `sent` of `total` records are on the server."""
+        now = time.monotonic()
+        if self._silent or now - self._began < SHOW_AFTER_SECONDS:
+            return
+        if sys.stderr.isatty():
+            self._draw(sent, total)
+        elif now - self._last_line > LINE_EVERY_SECONDS:
+            self._last_line = now
+            sys.stderr.write(f"runhue: sent {sent:,} of {total:,} records\n")
+
+    def _draw(self, sent: int, total: int) -> None:
+        if self._bar is None:
+            # No refresh thread: none can be started while the interpreter shuts down.
+            self._bar = Progress(
+                TextColumn("runhue: sending"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                console=Console(file=sys.stderr),
+                transient=True,
+                auto_refresh=False,
+            )
+            self._task = self._bar.add_task("", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=sent, total=total)
+        self._bar.refresh()

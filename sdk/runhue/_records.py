@@ -1,0 +1,133 @@
+"""What one process says to a run, as records of the spool.
+
+A record is a msgpack array that starts with its kind. The n-th record of a writer has
+seq n, so that the spool alone says which seq is what, after any crash.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+BIG_INTEGER = 1
+"""msgpack extension: an int beyond 64 bits, as decimal digits."""
+
+
+class OpenValues(msgspec.Struct, array_like=True, tag=1):
+    """Values for the open row. `time` is Unix seconds, `runtime` seconds in running processes."""
+
+    step: int
+    time: float
+    runtime: float
+    values: dict[str, Any]
+
+
+class RowValues(msgspec.Struct, array_like=True, tag=2):
+    """Values for the open row, which is then complete."""
+
+    step: int
+    time: float
+    runtime: float
+    values: dict[str, Any]
+
+
+class RowCommitted(msgspec.Struct, array_like=True, tag=3):
+    """The open row is complete."""
+
+
+class OpenRowReplaced(msgspec.Struct, array_like=True, tag=4):
+    """The open row holds exactly these values: some were taken out of it."""
+
+    step: int
+    time: float
+    runtime: float
+    values: dict[str, Any]
+
+
+class ConfigChange(msgspec.Struct, array_like=True, tag=5):
+    values: dict[str, Any]
+    removed: list[str]
+
+
+class SummaryChange(msgspec.Struct, array_like=True, tag=6):
+    values: dict[str, Any]
+    removed: list[str]
+
+
+class MetricDefined(msgspec.Struct, array_like=True, tag=7):
+    name: str
+    step_metric: str | None
+    summary: list[str]
+    goal: str | None
+    hidden: bool
+
+
+class ConsoleWritten(msgspec.Struct, array_like=True, tag=8):
+    stream: Literal["stdout", "stderr"]
+    time: float
+    text: str
+
+
+class AlertRaised(msgspec.Struct, array_like=True, tag=9):
+    title: str
+    text: str
+    level: Literal["info", "warn", "error"]
+    time: float
+
+
+class AttributesChanged(msgspec.Struct, array_like=True, tag=10):
+    """`values`: fields of `runhue_shared.events.RunAttributes`."""
+
+    values: dict[str, Any]
+
+
+class WriterFinished(msgspec.Struct, array_like=True, tag=11):
+    exit_code: int
+    state: Literal["finished", "failed", "killed"]
+    time: float
+
+
+class SystemSampled(msgspec.Struct, array_like=True, tag=12):
+    """System metrics at `time_ms`, Unix milliseconds."""
+
+    time_ms: int
+    values: dict[str, int | float]
+
+
+Record = (
+    OpenValues
+    | RowValues
+    | RowCommitted
+    | OpenRowReplaced
+    | ConfigChange
+    | SummaryChange
+    | MetricDefined
+    | ConsoleWritten
+    | AlertRaised
+    | AttributesChanged
+    | WriterFinished
+    | SystemSampled
+)
+
+ROW_VALUES = 2
+"""Kind of `RowValues`, for the caller that encodes a tuple because it is faster than the struct."""
+
+
+def with_big_integers(value: Any) -> Any:  # plain values of any kind
+    """The plain value with its ints beyond 64 bits in a form that msgpack holds."""
+    if isinstance(value, dict):
+        return {key: with_big_integers(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [with_big_integers(part) for part in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return msgspec.msgpack.Ext(BIG_INTEGER, str(value).encode())
+    return value
+
+
+def _read_extension(code: int, data: memoryview) -> int:
+    if code != BIG_INTEGER:
+        raise ValueError(f"unknown msgpack extension {code}")
+    return int(bytes(data))
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Record, ext_hook=_read_extension).decode
