@@ -143,20 +143,25 @@ def test_package_that_is_not_installed_has_no_directory() -> None:
 
 
 def test_program_in_a_private_directory_is_copied_whole(tmp_path: Path) -> None:
-    """Another account gets a copy that everyone may run; a second request finds the same one."""
-    tree = tmp_path / "private" / "pginstall18"
+    """Another account gets a copy that everyone may run, with the wheel's libraries in their place."""
+    packages = tmp_path / "private"
+    tree, libraries = packages / "wheel" / "pginstall18", packages / "wheel.libs"
     program = fake_program(tree / "bin" / "postgres", "postgres (PostgreSQL) 18.1")
-    (tree / "share").mkdir()
-    (tree / "share" / "postgres.bki").write_text("catalog")
-    (tree / "share" / "postgres.bki").chmod(0o600)
-    (tmp_path / "private").chmod(0o700)
+    for file in (tree / "share" / "postgres.bki", libraries / "libpq.so"):
+        file.parent.mkdir()
+        file.write_text("content")
+        file.chmod(0o600)
+    packages.chmod(0o700)
 
-    copy = reachable(tree, program, STRANGER, tmp_path / "store")
+    store = tmp_path / "store"
+    copy = reachable(tree, program, STRANGER, beside=[libraries], store=store) / "bin" / "postgres"
 
-    assert copy.parent == tmp_path / "store" / "programs"
-    assert (copy / "bin" / "postgres").stat().st_mode & 0o777 == 0o755
-    assert (copy / "share" / "postgres.bki").stat().st_mode & 0o777 == 0o644
-    assert reachable(tree, program, STRANGER, tmp_path / "store") == copy
+    packaged = copy.parents[3]
+    assert packaged.parent == store / "programs"
+    assert copy.stat().st_mode & 0o777 == 0o755
+    assert (copy.parents[1] / "share" / "postgres.bki").stat().st_mode & 0o777 == 0o644
+    assert (packaged / "wheel.libs" / "libpq.so").stat().st_mode & 0o777 == 0o644
+    assert reachable(tree, program, STRANGER, beside=[libraries], store=store) == copy.parents[1]
 
 
 def test_single_program_is_copied_without_its_neighbors(tmp_path: Path) -> None:
@@ -165,19 +170,20 @@ def test_single_program_is_copied_without_its_neighbors(tmp_path: Path) -> None:
     (tmp_path / "bin" / "secret").write_text("secret")
     (tmp_path / "bin").chmod(0o700)
 
-    copy = reachable(program, program, STRANGER, tmp_path / "store")
+    copy = reachable(program, program, STRANGER, store=tmp_path / "store")
 
     assert copy.read_bytes() == program.read_bytes()
-    assert [file.name for file in copy.parent.iterdir()] == [copy.name]
+    assert [file.name for file in copy.parent.iterdir()] == ["valkey-server"]
 
 
 def test_program_that_the_account_can_run_is_used_in_place(tmp_path: Path) -> None:
     """No copy without a need, and none for a user who keeps its own account."""
     program = fake_program(tmp_path / "private" / "postgres", "x")
     (tmp_path / "private").chmod(0o700)
+    shell = Path("/bin/sh")
 
-    assert reachable(program, program, None, tmp_path / "store") == program
-    assert reachable(Path("/bin/sh"), Path("/bin/sh"), STRANGER, tmp_path / "store") == Path("/bin/sh")
+    assert reachable(program, program, None, store=tmp_path / "store") == program
+    assert reachable(shell, shell, STRANGER, store=tmp_path / "store") == shell
     assert not (tmp_path / "store").exists()
 
 

@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,46 +153,57 @@ def _content_name(program: Path) -> str:
         return f"{program.name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
 
 
-def reachable(installed: Path, program: Path, account: Account | None, store: Path = SYSTEM_STATE) -> Path:
-    """`installed` (a directory or one file), or a copy of it from which `account` can run `program`.
+def reachable(
+    installed: Path,
+    program: Path,
+    account: Account | None,
+    *,
+    beside: Sequence[Path] = (),
+    store: Path = SYSTEM_STATE,
+) -> Path:
+    """`installed` (a directory or one file), or its copy from where `account` can run `program`.
 
     A venv below /root is closed to other accounts. The copy is named by the program's content, so
     clones share it and an upgrade makes a new one; it appears whole by a rename.
+
+    Args:
+        program: is in `installed`, or is it.
+        beside: more files or directories to copy, which keep their places relative to `installed`.
 
     Raises:
         StackError: a copy is needed and `store` is not writable.
     """
     if account is None or can_reach(program, account, READ_AND_PASS):
         return installed
+    parts = [installed, *beside]
+    base = Path(os.path.commonpath([part.parent for part in parts]))
     target = store / "programs" / _content_name(program)
-    if target.exists():
-        return target
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        _copy_open_to_all(installed, temporary)
-        temporary.rename(target)
+        if not target.exists():
+            _copy_open_to_all(base, parts, temporary)
+            temporary.rename(target)
     except OSError as error:
-        if target.exists():  # another stack was faster
-            shutil.rmtree(temporary, ignore_errors=True)
-            return target
-        raise StackError(
-            f"account {account.name} cannot run {program}, and a copy in {store} failed ({error}): "
-            "install Runhue outside of private directories, or set RUNHUE_EMBEDDED_USER"
-        ) from error
-    return target
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not target.exists():  # else another stack was faster
+            raise StackError(
+                f"account {account.name} cannot run {program}, and a copy in {store} failed ({error}): "
+                "install Runhue outside of private directories, or set RUNHUE_EMBEDDED_USER"
+            ) from error
+    return target / installed.relative_to(base)
 
 
-def _copy_open_to_all(source: Path, target: Path) -> None:
-    for parent in (target.parent.parent, target.parent):
-        parent.mkdir(parents=True, exist_ok=True)
-        parent.chmod(0o755)
-    if source.is_file():
-        shutil.copyfile(source, target)
-        target.chmod(0o755)
-        return
+def _copy_open_to_all(base: Path, parts: Sequence[Path], target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, symlinks=True)
-    for path in (target, *target.rglob("*")):
+    target.mkdir(parents=True)
+    for part in parts:
+        place = target / part.relative_to(base)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if part.is_dir():
+            shutil.copytree(part, place, symlinks=True)
+        else:
+            shutil.copy(part, place)
+    for path in (target.parent.parent, target.parent, target, *target.rglob("*")):
         if not path.is_symlink():
             executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
             path.chmod(0o755 if executable else 0o644)
@@ -200,5 +211,8 @@ def _copy_open_to_all(source: Path, target: Path) -> None:
 
 def reachable_postgres(programs: PostgresPrograms, account: Account | None) -> PostgresPrograms:
     """The same Postgres where `account` can run it."""
-    tree = reachable(programs.bin.parent, programs.postgres, account)
-    return PostgresPrograms(tree / programs.bin.name, programs.major)
+    tree = programs.bin.parent
+    libraries = tree.parent.with_name(f"{tree.parent.name}.libs")  # where its wheel keeps libpq
+    beside = [libraries] if libraries.is_dir() else []
+    copy = reachable(tree, programs.postgres, account, beside=beside)
+    return PostgresPrograms(copy / programs.bin.name, programs.major)

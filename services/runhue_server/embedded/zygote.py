@@ -91,7 +91,7 @@ def preload() -> None:
     for name in PRELOADED:
         try:
             importlib.import_module(name)
-        except ImportError as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the service says it better
             sys.stderr.write(f"not preloaded: {name} ({error})\n")
 
 
