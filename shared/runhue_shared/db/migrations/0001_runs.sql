@@ -77,7 +77,13 @@ CREATE TABLE run_writer (
     applied_seq bigint NOT NULL DEFAULT -1,
     received bigint NOT NULL DEFAULT 0,
     duplicates bigint NOT NULL DEFAULT 0,
+    joined_at timestamptz NOT NULL DEFAULT now(),
     finished_seq bigint,
+    -- What the writer said when it finished, and the newest writer of the run at that time.
+    finish_state text,
+    exit_code int,
+    finished_at double precision,
+    finish_newest_no int,
     last_seen_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (run_id, writer),
     UNIQUE (run_id, no)
@@ -236,7 +242,8 @@ CREATE TABLE run_tail (
 ) WITH (fillfactor = 50);
 CREATE INDEX run_tail_by_part ON run_tail (part);
 
--- Points of one series, sorted by step, one per step; sealed at 65,536. crc is of body.
+-- Points of one series, sorted by step, one per step; sealed from 65,536 on. crc is of body. No step is in
+-- two chunks of a metric, whatever their type. fmin to inf_count are over this chunk's points.
 CREATE TABLE series_chunk (
     id bigint GENERATED ALWAYS AS IDENTITY,
     team_id int NOT NULL,
@@ -246,6 +253,12 @@ CREATE TABLE series_chunk (
     n int NOT NULL,
     step_min bigint NOT NULL,
     step_max bigint NOT NULL,
+    fmin double precision,
+    fmin_step bigint,
+    fmax double precision,
+    fmax_step bigint,
+    nan_count bigint NOT NULL DEFAULT 0,
+    inf_count bigint NOT NULL DEFAULT 0,
     codec smallint NOT NULL,
     crc bigint NOT NULL,
     body bytea NOT NULL,

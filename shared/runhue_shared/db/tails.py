@@ -1,0 +1,116 @@
+"""Tails: folded batches whose rows are not in chunks yet, each body as it came."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from runhue_shared.db import Transaction
+from runhue_shared.events import decode_batch
+from runhue_shared.series.columns import points_by_key
+from runhue_shared.series.points import Points, concat, newest_per_step, ord_base
+from runhue_shared.settings import settings
+
+COMPACT_ROWS = 4096
+COMPACT_BODIES = 256
+COMPACT_ROWS_FINISHED = 1024
+
+
+class TailBody(NamedTuple):
+    """One batch of a run's tail."""
+
+    run_id: int
+    writer_no: int
+    seq_lo: int
+    seq_hi: int
+    body: bytes
+
+
+def append_tails(tx: Transaction, part: int, rows_by_inbox_id: Mapping[int, int]) -> list[int]:
+    """Move bodies from the inbox to their runs' tails inside Postgres; ids go with their count of rows.
+
+    Returns the runs whose tail is now worth compacting. A longer batch replaces one that began at the same
+    seq: it holds the same records.
+    """
+    if not rows_by_inbox_id:
+        return []
+    tx.execute(
+        "INSERT INTO tail AS t (team_id, run_id, writer_no, seq_lo, seq_hi, rows, codec, body)"
+        " SELECT i.team_id, i.run_id, w.no, i.seq_lo, i.seq_hi, v.rows, i.codec, i.body"
+        " FROM unnest(%s::bigint[], %s::int[]) AS v (id, rows)"
+        " JOIN inbox i ON i.part = %s AND i.id = v.id JOIN run_writer w ON w.id = i.writer_id"
+        " ON CONFLICT (run_id, writer_no, seq_lo) DO UPDATE"
+        " SET seq_hi = excluded.seq_hi, rows = excluded.rows, codec = excluded.codec, body = excluded.body"
+        " WHERE t.seq_hi < excluded.seq_hi",
+        (list(rows_by_inbox_id), list(rows_by_inbox_id.values()), part),
+    )
+    rows = tx.execute(
+        "INSERT INTO run_tail AS t (run_id, team_id, part, rows, bodies)"
+        " SELECT i.run_id, i.team_id, i.part, sum(v.rows), count(*)"
+        " FROM unnest(%s::bigint[], %s::int[]) AS v (id, rows) JOIN inbox i ON i.part = %s AND i.id = v.id"
+        " GROUP BY i.run_id, i.team_id, i.part ORDER BY i.run_id"
+        " ON CONFLICT (run_id) DO UPDATE"
+        " SET rows = t.rows + excluded.rows, bodies = t.bodies + excluded.bodies"
+        " RETURNING run_id, rows >= %s OR bodies >= %s",
+        (
+            list(rows_by_inbox_id),
+            list(rows_by_inbox_id.values()),
+            part,
+            COMPACT_ROWS,
+            COMPACT_BODIES,
+        ),
+    )
+    return [run_id for run_id, large in rows if large]
+
+
+def tails_of_runs(tx: Transaction, run_ids: Sequence[int]) -> list[TailBody]:
+    """Every body of the runs' tails, by run, writer and seq."""
+    rows = tx.cursor(binary=True).execute(
+        "SELECT run_id, writer_no, seq_lo, seq_hi, body FROM tail WHERE run_id = ANY(%s)"
+        " ORDER BY run_id, writer_no, seq_lo",
+        (list(run_ids),),
+    )
+    return [TailBody(*row) for row in rows]
+
+
+WantedMetrics = Mapping[tuple[str, str], int]
+"""Metric ids by (stream, casefolded name)."""
+
+
+def points_in_tails(tx: Transaction, wanted: Mapping[int, WantedMetrics]) -> dict[tuple[int, int], Points]:
+    """Points of the wanted metrics of each run that are in its tail, by (run, metric); sorted, one a step."""
+    found: dict[tuple[int, int], list[Points]] = defaultdict(list)
+    for body in tails_of_runs(tx, list(wanted)):
+        for metric_id, points in points_in_body(body, wanted[body.run_id]):
+            found[body.run_id, metric_id].append(points)
+    return {pair: newest_per_step(concat(parts)) for pair, parts in found.items()}
+
+
+def points_in_body(body: TailBody, wanted: WantedMetrics) -> list[tuple[int, Points]]:
+    """(metric id, points) of the wanted metrics in one body, in the order of its columns."""
+    current = settings()
+    batch = decode_batch(body.body, current.max_decompressed_bytes)
+    base = ord_base(body.writer_no, body.seq_lo)
+    found: list[tuple[int, Points]] = []
+    for stream, rows in (("history", batch.rows), ("system", batch.system)):
+        if rows is not None:
+            keys = {name: number for (of, name), number in wanted.items() if of == stream}
+            columns = points_by_key(rows, base, keys.__contains__, current.max_json_depth)
+            found.extend((keys[name], points) for name, points in columns)
+    return found
+
+
+def runs_to_compact(tx: Transaction, part: int, limit: int) -> list[int]:
+    """Runs of the partition whose tail is large, or their run over and the tail not small."""
+    rows = tx.execute(
+        "SELECT t.run_id FROM run_tail t JOIN run r ON r.id = t.run_id"
+        " WHERE t.part = %s AND (t.rows >= %s OR t.bodies >= %s OR r.state <> 'running' AND t.rows >= %s)"
+        " ORDER BY t.bodies DESC, t.run_id LIMIT %s",
+        (part, COMPACT_ROWS, COMPACT_BODIES, COMPACT_ROWS_FINISHED, limit),
+    )
+    return [run_id for (run_id,) in rows]
+
+
+def delete_tail(tx: Transaction, run_id: int) -> None:
+    """Drop a run's tail, whose points are in chunks now."""
+    tx.execute("DELETE FROM tail WHERE run_id = %s", (run_id,))
+    tx.execute("DELETE FROM run_tail WHERE run_id = %s", (run_id,))
