@@ -99,6 +99,31 @@ def waiting_scales(tx: Transaction) -> list[WaitingScale]:
     return [WaitingScale(*row) for row in rows]
 
 
+def take_marks(tx: Transaction, scale_ids: Sequence[int]) -> dict[int, set[int]]:
+    """Delete the marks of locked scales; the marked runs by scale, none where only legends are marked."""
+    marks: dict[int, set[int]] = {}
+    rows = tx.execute(
+        "DELETE FROM scale_dirty WHERE scale_id = ANY(%s) AND (marked_at <= clock_timestamp()"
+        " OR marked_at > clock_timestamp() + make_interval(secs => %s)) RETURNING scale_id, run_id",
+        (list(scale_ids), CLOCK_JUMP_SECONDS),
+        prepare=True,
+    )
+    for scale_id, run_id in rows:
+        runs = marks.setdefault(scale_id, set())
+        if run_id is not None:
+            runs.add(run_id)
+    return marks
+
+
+def mark_legends(tx: Transaction, scale_id: int, team_id: int, seconds: float) -> None:
+    """Have the legends of a scale looked at again in `seconds`, at most `CLOCK_JUMP_SECONDS` ahead."""
+    tx.execute(
+        "INSERT INTO scale_dirty (scale_id, team_id, marked_at)"
+        " VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))",
+        (scale_id, team_id, seconds),
+    )
+
+
 def dirty_scales_due(tx: Transaction) -> bool:
     """Whether the coloring worker has work that it was perhaps not woken for."""
     if rechecks_due(tx):

@@ -10,6 +10,8 @@ from typing import Any
 
 from psycopg import sql
 
+from runhue_shared.coloring.settings import KeyType
+from runhue_shared.db import Transaction
 from runhue_shared.db.filtering import condition
 from runhue_shared.db.scales import Scale
 from runhue_shared.filters import parse_json
@@ -77,8 +79,8 @@ _METRIC_STATS = sql.SQL(
 _CONFIG_STATS = sql.SQL(
     "SELECT t.*, v.number AS latest, v.number AS low, v.number AS high,"
     " v.number IS NOT NULL AS has_number,"
-    " CASE WHEN c.type = 'string' THEN c.string END AS string, c.bool::int AS bool_latest, c.bool::int AS bool_low,"
-    " c.bool::int AS bool_high,"
+    " CASE WHEN c.type = 'string' THEN c.string END AS string,"
+    " c.bool::int AS bool_latest, c.bool::int AS bool_low, c.bool::int AS bool_high,"
     " coalesce(c.type NOT IN ('number', 'string', 'bool', 'null'), false) AS has_other,"
     " coalesce(c.type = 'null', false) AS has_null"
     " FROM targets t LEFT JOIN run_config c ON c.run_id = t.run_id AND c.path = t.key"
@@ -157,3 +159,14 @@ def found_values(scales: Sequence[Scale], runs: sql.Composable) -> tuple[sql.Com
         sql.SQL("{}, stats AS ({}), {}").format(_TARGETS.format(passes=passes, runs=runs), stats, _FOUND),
         params,
     )
+
+
+def types_of_runs(tx: Transaction, scale: Scale) -> dict[KeyType, int]:
+    """Runs that define the range, by the types they have for the key (docs/color.md S8)."""
+    found, params = found_values([scale], EVERY_RUN)
+    statement = sql.SQL(
+        "WITH {} SELECT coalesce(sum(types & 1), 0), coalesce(sum(types >> 1 & 1), 0),"
+        " coalesce(sum(types >> 2 & 1), 0) FROM found WHERE member AND counted"
+    ).format(found)
+    ((numbers, strings, booleans),) = tx.execute(statement, {**params, "scale_ids": [scale.id]})
+    return {"number": numbers, "string": strings, "bool": booleans}

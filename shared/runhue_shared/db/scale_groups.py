@@ -67,6 +67,7 @@ def look_at_marked_groups(tx: Transaction, scale: Scale, run_ids: Sequence[int])
 
 def look_at_all_groups(tx: Transaction, scale: Scale) -> dict[int, ScaleChange]:
     """As `look_at_all`, for one grouped scale."""
+    tx.execute("DELETE FROM scale_group_run WHERE scale_id = %s", (scale.id,))
     found, params = found_values([scale], EVERY_RUN)
     params["scale_ids"] = [scale.id]
     rows = tx.execute(_STORE_OWN.format(found=found), params)

@@ -15,11 +15,10 @@ from runhue_shared.db import Transaction
 from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, found_values
 from runhue_shared.db.scales import Scale
 
-# Plans that cost as much as the marked runs, whatever the statistics say of a table that just grew.
-_FLUSH_PLANS = (
-    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true),"
-    " set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
-    " set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
+_PLANS = (
+    "SELECT set_config('plan_cache_mode', %s, true), set_config('enable_seqscan', %s, true),"
+    " set_config('enable_hashjoin', %s, true), set_config('enable_mergejoin', %s, true),"
+    " set_config('jit', 'off', true)"
 )
 
 _CHANGED = sql.SQL(
@@ -106,8 +105,13 @@ class ScaleChange:
 
 
 def plan_for_few_runs(tx: Transaction) -> None:
-    """Have the statements of this transaction go by indexes, run by run."""
-    tx.execute(_FLUSH_PLANS, prepare=True)
+    """Go by indexes, run by run: a flush costs as much as the marked runs, whatever the statistics say."""
+    tx.execute(_PLANS, ("force_generic_plan", "off", "off", "off"), prepare=True)
+
+
+def plan_for_many_runs(tx: Transaction) -> None:
+    """Leave the plan to Postgres."""
+    tx.execute(_PLANS, ("auto", "on", "on", "on"), prepare=True)
 
 
 def look_at_marked(

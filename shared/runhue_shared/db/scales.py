@@ -77,8 +77,8 @@ _COLUMNS = sql.SQL(
     " valued, number_runs, string_runs, bool_runs, rechecked"
 )
 _CREATE = sql.SQL(
-    "INSERT INTO scale (team_id, project_id, identity, filter, search, hidden_runs, source, key, folded, type,"
-    " resolved_type, y, coerce_numeric_strings, per_group, reads_config)"
+    "INSERT INTO scale (team_id, project_id, identity, filter, search, hidden_runs, source, key, folded,"
+    " type, resolved_type, y, coerce_numeric_strings, per_group, reads_config)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
     " ON CONFLICT (project_id, identity) DO NOTHING RETURNING {}"
 ).format(_COLUMNS)
@@ -208,6 +208,11 @@ def save_scales(tx: Transaction, scales: Sequence[Scale]) -> None:
         ),
         prepare=True,
     )
+
+
+def save_type(tx: Transaction, scale: Scale) -> None:
+    """Store the type in force, before the runs are looked at as being of it."""
+    tx.execute("UPDATE scale SET resolved_type = %s WHERE id = %s", (scale.resolved_type, scale.id))
 
 
 def note_recheck_barrier(tx: Transaction, scale_ids: Sequence[int]) -> None:
