@@ -1,6 +1,7 @@
 """A writer that speaks the wire itself and misbehaves: repeats, reorders, skips, and sends poison."""
 
 import random
+import sys
 import time
 import uuid
 import zlib
@@ -11,6 +12,11 @@ import msgspec
 
 from runhue_shared.events import LogBatch, StartWriter, encode_batch, encode_rows
 from tests.faults.truth import row
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 ROWS_PER_BATCH = 20
 
@@ -69,7 +75,7 @@ class RawSender:
         seq_hi = self._next_seq - 1
         if self.chaos.random() < 0.05:
             self.poisoned += 1
-            body = self.chaos.randbytes(200)
+            body = zstd.compress(self.chaos.randbytes(200))  # well packed, and no batch inside
             return seq_lo, seq_hi, body, [], 200
         steps = [self._next_step + self.stride * i for i in range(ROWS_PER_BATCH)]
         self._next_step += self.stride * ROWS_PER_BATCH
