@@ -10,6 +10,7 @@ from runhue._public_api.names import in_project, in_run, located
 from runhue._public_api.records import ColorKeyEntry, Project, ProjectMetric, Server, Viewer
 from runhue._public_api.run_calls import (
     RunQuery,
+    create_project_call,
     project_call,
     project_metrics_call,
     projects_call,
@@ -66,6 +67,10 @@ class Api:
     def project(self, project: str) -> Project:
         """One project."""
         return self._transport.run(in_project(project, project_call))
+
+    def create_project(self, name: str) -> Project:
+        """A new project of the key's team."""
+        return self._transport.run(create_project_call(name))
 
     def metrics(self, project: str, search: str | None = None) -> list[ProjectMetric]:
         """The metrics that runs of the project logged; `search` is a part of the name."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from runhue._public_api.coloring_calls import project_url
-from runhue._public_api.exchange import Call, exchange, fetch, get, quoted, submit
+from runhue._public_api.exchange import Call, decode, exchange, fetch, get, quoted, submit
 from runhue._public_api.records import (
     Alert,
     AlertList,
@@ -74,6 +74,16 @@ def projects_call() -> Call[list[Project]]:
 def project_call(team: str, project: str) -> Call[Project]:
     """One project, with its default workspace."""
     return (yield from fetch(Project, get(project_url(team, project))))
+
+
+def create_project_call(name: str) -> Call[Project]:
+    """Make a project in the key's team.
+
+    Raises:
+        ServerRefused: `project_exists`, or the name is not allowed.
+    """
+    response = yield from exchange(submit("POST", "/api/v1/projects", {"name": name}))
+    return decode(response.body, Project)
 
 
 def project_metrics_call(team: str, project: str, search: str | None) -> Call[list[ProjectMetric]]:

@@ -1,0 +1,1 @@
+"""The commands of `runhue` that need no server installed."""

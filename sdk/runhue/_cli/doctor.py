@@ -1,0 +1,69 @@
+"""`runhue doctor`."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import entry_points
+
+import click
+from rich.text import Text
+
+from runhue._cli.checks import Check, local_checks, server_checks
+from runhue._cli.options import answers_json, connect, on_server
+from runhue._cli.output import console, print_json
+from runhue._settings import resolve
+
+SERVER_GROUP = "runhue.doctor"
+SERVER_VARIABLES = ("RUNHUE_DATABASE_URL", "RUNHUE_REDIS_URL")
+MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failure": ("✗", "red")}
+
+
+@click.command(epilog="Example: runhue doctor --json | jq '.[] | select(.state != \"ok\")'")
+@click.option(
+    "--server/--no-server",
+    default=None,
+    help="Also check this machine's Postgres and Redis; as set by RUNHUE_DATABASE_URL when not given.",
+)
+@on_server
+@answers_json
+def doctor(server: bool | None, host: str | None, as_json: bool) -> int:
+    """Look for what may keep runs from being logged: versions, servers, key, clock, disk, leftovers.
+
+    The exit code is 1 when something failed.
+    """
+    wanted = any(os.environ.get(name) for name in SERVER_VARIABLES) if server is None else server
+    found = _shown(_checks(host, wanted), as_json)
+    if as_json:
+        print_json(found)
+    return int(any(check.state == "failure" for check in found))
+
+
+def _checks(host: str | None, with_server: bool) -> Iterator[Check]:
+    yield from local_checks(resolve({}))
+    with connect(host) as api:
+        yield from server_checks(api)
+    if with_server:
+        yield from _server_machine_checks()
+
+
+def _server_machine_checks() -> Iterator[Check]:
+    """What the installed server says of its own machine."""
+    for entry in entry_points(group=SERVER_GROUP):
+        try:
+            checks: Callable[[], Iterable[Check]] = entry.load()
+        except ImportError as error:
+            yield Check("server", "failure", f"not installed: {error}", "pip install 'runhue[server]'")
+            continue
+        yield from checks()
+
+
+def _shown(checks: Iterable[Check], as_json: bool) -> list[Check]:
+    """The checks, each printed when it is done."""
+    found, terminal = [], console()
+    for check in checks:
+        found.append(check)
+        if not as_json:
+            mark, color = MARKS[check.state]
+            terminal.print(Text.assemble((mark, color), f" {check.name}: {check.found}"))
+            if check.fix:
+                terminal.print(Text(f"    {check.fix}"))
+    return found

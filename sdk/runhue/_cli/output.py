@@ -1,0 +1,73 @@
+"""How answers are printed: JSON for programs, tables for people."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH_WITHOUT_TERMINAL = 200
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def print_json(value: Any) -> None:  # anything msgspec can turn into JSON
+    """One JSON document; NaN and the infinities are the words of the API."""
+    plain = _json_numbers(msgspec.to_builtins(value, enc_hook=str))
+    click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Where tables go: the terminal in its width, a pipe in lines that are not cut."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], empty: str) -> None:
+    """A table, or the sentence `empty` when it has no rows."""
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    if table.row_count:
+        console().print(table)
+    else:
+        click.echo(empty)
+
+
+def number(value: Any) -> str:  # a logged value of any type
+    """A value in few characters: numbers with six digits."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: ""}[value]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago, in its greatest unit."""
+    if moment is None:
+        return ""
+    return f"{duration((datetime.now(UTC) - moment).total_seconds())} ago"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in its greatest unit."""
+    if seconds is None:
+        return ""
+    units = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
+    size, unit = next(((size, unit) for size, unit in units if seconds >= size), (1, "s"))
+    return f"{max(seconds, 0) / size:.0f} {unit}"
+
+
+def _json_numbers(value: Any) -> Any:  # JSON-like
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _json_numbers(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_numbers(part) for part in value]
+    return value

@@ -1,0 +1,1 @@
+"""`runhue demo`: real servers, real runs, live colors, and a check of every one of them."""

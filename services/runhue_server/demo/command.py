@@ -1,0 +1,122 @@
+"""`runhue demo`."""
+
+import os
+import socket
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from runhue._public_api import Api, Workspace
+from runhue_server.cli import API_PORT, INGEST_PORT
+from runhue_server.demo.expected import SETTINGS, SHOWN_DIFFERENCES, differences
+from runhue_server.demo.processes import Training, TrainingFailed
+from runhue_server.demo.screen import Watcher, follow, watching
+from runhue_server.demo.trials import RUNS
+from runhue_server.embedded.errors import StackError
+from runhue_server.stack import Stack
+
+PAUSE, FAST_PAUSE = 0.05, 0.0
+
+
+@click.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="runhue-demo",
+    show_default=True,
+    help="Databases and key of the demo; made when missing.",
+)
+@click.option("--exit", "leave", is_flag=True, help="Stop at the end instead of staying until Ctrl-C.")
+@click.option("--fast", is_flag=True, help="Log without pauses.")
+def demo(data_dir: Path, leave: bool, fast: bool) -> None:
+    """Start everything, log 60 real runs from several processes, and show them colored while they log."""
+    console = Console(highlight=False)
+    console.print(f"starting Postgres, Valkey and the services on {data_dir}")
+    try:
+        with Stack(data_dir, api_port=free_port(API_PORT), ingest_port=free_port(INGEST_PORT)) as stack:
+            verified = show_runs(stack, console, FAST_PAUSE if fast else PAUSE)
+            if not leave:
+                stay(stack, console)
+    except (StackError, TrainingFailed) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        raise click.Abort from None
+    if not verified:
+        raise click.ClickException("the published colors are not those computed from scratch")
+
+
+def show_runs(stack: Stack, console: Console, pause: float) -> bool:
+    """Log the runs, show them, check them; whether everything is as computed from scratch."""
+    with (
+        Api(stack.api_url, stack.api_key) as api,
+        tempfile.TemporaryDirectory(prefix="runhue-demo-") as folder,
+    ):
+        project = api.create_project(time.strftime("demo-%Y%m%d-%H%M%S"))
+        workspace = api.workspace(f"{project.team}/{project.name}")
+        workspace.set_color_settings(SETTINGS)
+        began = time.monotonic()
+        with (
+            watching(workspace) as watcher,
+            Training(project.name, pause, Path(folder), stack.api_url, stack.api_key) as training,
+        ):
+            follow(watcher, training, console)
+        took = time.monotonic() - began
+        verified = report(watcher, training, console, took)
+        console.print(addresses(stack, workspace))
+    return verified
+
+
+def report(watcher: Watcher, training: Training, console: Console, took: float) -> bool:
+    """Say what was verified, or what is wrong."""
+    wrong = list(watcher.mixed)
+    wrong += differences(watcher.latest) if watcher.latest is not None else ["no colors were published"]
+    for problem in wrong[:SHOWN_DIFFERENCES]:
+        console.print(f"WRONG: {problem}")
+    if wrong:
+        console.print(f"{len(wrong)} differences from the computation from scratch")
+        return False
+    console.print(f"one run was killed with kill -9 and recovered: {training.recovered}")
+    console.print(
+        f"{RUNS} runs, colors verified against a from-scratch computation; "
+        f"{watcher.versions} versions seen in {took:.0f} s, none of them mixed"
+    )
+    return True
+
+
+def addresses(stack: Stack, workspace: Workspace) -> str:
+    """Where to look next."""
+    project = f"{workspace.team}/{workspace.project}"
+    return f"""
+  API        {stack.api_url}
+  API docs   {stack.api_url}/docs
+  Colors     {stack.api_url}/api/v1/workspaces/{workspace.id}/coloring
+  Key        {stack.api_key_file}
+
+  export RUNHUE_BASE_URL={stack.api_url} RUNHUE_API_KEY=$(cat {stack.api_key_file})
+  runhue colors watch {project}
+"""
+
+
+def stay(stack: Stack, console: Console) -> None:
+    """Keep running until Ctrl-C, or until a process cannot be kept alive."""
+    console.print("Ctrl-C stops it; the data stays.")
+    with suppress(KeyboardInterrupt):
+        while True:
+            stack.check()
+            time.sleep(1.0)
+
+
+def free_port(wanted: int) -> int:
+    """`wanted`, or 0 for any free one when it is taken."""
+    with socket.socket() as probe:
+        if os.name == "posix":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+    return wanted

@@ -1,0 +1,122 @@
+"""The demo's training processes: started, watched, one of them killed and recovered."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from runhue_server.demo.training import HOLD
+from runhue_server.demo.trials import KILLED, RUNS
+
+PROCESSES = 5
+SYNC_SECONDS = 60.0
+
+Process = subprocess.Popen[str]
+
+
+class TrainingFailed(Exception):
+    """A training process ended with an error; the message is the end of what it said."""
+
+
+class Training:
+    """Processes that log the demo's runs to `api_url`; leaving the `with` block kills what still runs."""
+
+    def __init__(self, project: str, pause: float, folder: Path, api_url: str, api_key: str) -> None:
+        self._project = project
+        self._pause = pause
+        self._folder = folder
+        self._environ = {
+            **os.environ,
+            "RUNHUE_BASE_URL": api_url,
+            "RUNHUE_API_KEY": api_key,
+            "RUNHUE_SILENT": "1",
+            "RUNHUE_CONSOLE": "off",
+        }
+        self._processes: list[tuple[Process, Path]] = []
+        self._victim: Process | None = None
+        self._recovery = threading.Thread(target=self._kill_and_recover, name="recovery", daemon=True)
+        self.recovered: str | None = None
+        """What `runhue sync` said of the killed run, once it is recovered."""
+        self.failure: str | None = None
+
+    def __enter__(self) -> Self:
+        others = [number for number in range(RUNS) if number != KILLED]
+        for first in range(PROCESSES):
+            self._start(f"process-{first}", [str(number) for number in others[first::PROCESSES]])
+        self._victim = self._start("killed", [str(KILLED), HOLD])
+        self._recovery.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process, _ in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def running(self) -> int:
+        """Processes that still train, and the recovery.
+
+        Raises:
+            TrainingFailed: one of them ended with an error.
+        """
+        for process, log in self._processes:
+            if process is not self._victim and process.poll() not in (None, 0):
+                raise TrainingFailed(f"a training process failed: {_end_of(log)}")
+        if self.failure is not None:
+            raise TrainingFailed(self.failure)
+        alive = sum(process.poll() is None for process, _ in self._processes if process is not self._victim)
+        return alive + (self.recovered is None)
+
+    def _start(self, name: str, numbers: Sequence[str]) -> Process:
+        folder = self._folder / name
+        folder.mkdir(parents=True)
+        log = folder / "output.log"
+        command = [sys.executable, "-m", "runhue_server.demo.training", self._project, str(self._pause)]
+        with log.open("w", encoding="utf-8") as errors:
+            process = _popen([*command, *numbers], errors, {**self._environ, "RUNHUE_DIR": str(folder)})
+        self._processes.append((process, log))
+        return process
+
+    def _kill_and_recover(self) -> None:
+        """Kill the victim once it has logged everything, then send what it left."""
+        assert self._victim is not None  # noqa: S101  # started before this thread
+        assert self._victim.stdout is not None  # noqa: S101  # a pipe
+        if not self._victim.stdout.readline():
+            self.failure = (
+                f"the process to be killed ended by itself: {_end_of(self._folder / 'killed' / 'output.log')}"
+            )
+            return
+        self._victim.send_signal(signal.SIGKILL)
+        self._victim.wait()
+        command = [sys.executable, "-m", "runhue", "sync", str(self._folder / "killed")]
+        done = subprocess.run(
+            command, env=self._environ, capture_output=True, text=True, timeout=SYNC_SECONDS, check=False
+        )
+        if done.returncode:
+            self.failure = f"the killed run could not be recovered: {done.stderr.strip()}"
+        self.recovered = done.stdout.strip()
+
+
+def _popen(command: Sequence[str], errors: IO[str], environ: Mapping[str, str]) -> Process:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=dict(environ),
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:].strip()
