@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.edited_values import EditedValues
-from runhue._public_api.history_calls import Row, merged_rows, row_page_call, series_call
+from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.names import in_project, in_run, located
 from runhue._public_api.nonblocking import AsyncTransport
 from runhue._public_api.records import (
@@ -80,9 +80,9 @@ class AsyncRun(StoredRun):
         max_step: int | None = None,
     ) -> AsyncIterator[Row]:
         """As `Run.scan_history`."""
-        after = None if min_step is None else min_step - 1
+        scan, after = Scan(keys, page_size, min_step, max_step), None
         while True:
-            page = await self._transport.run(row_page_call(self.path, keys, max_step, after, page_size))
+            page = await self._transport.run(row_page_call(self.path, scan, after))
             for row in page.rows:
                 yield row
             if page.next is None:

@@ -1,7 +1,10 @@
 """Calls that read a run's history, and its rows out of what they answer."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from runhue._public_api.edited_values import from_wire
 from runhue._public_api.exchange import Call, fetch, get
@@ -11,6 +14,17 @@ from runhue._public_api.run_calls import RunPath
 Row = dict[str, Any]  # values are of any logged type
 
 STEP = "_step"
+FIRST_STEP = -(2**63) + 1
+"""The least step that the API takes; steps below 0 are left out unless they are asked for."""
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """Which rows are read: those that hold any of `keys`, from step `start` to `end`, both included."""
+
+    keys: Sequence[str] | None
+    page_size: int
+    start: int | None
+    end: int | None
 
 
 def series_call(
@@ -22,11 +36,11 @@ def series_call(
     return listed.series
 
 
-def row_page_call(
-    path: RunPath, keys: Sequence[str] | None, end: int | None, after: int | None, limit: int
-) -> Call[RowPage]:
-    """Every point of the next `limit` steps after step `after`, one row a step."""
-    request = get(f"{path.url}/rows", keys=joined(keys), limit=limit, after=after, to=end)
+def row_page_call(path: RunPath, scan: Scan, after: int | None) -> Call[RowPage]:
+    """Every point of the next steps of a scan, behind step `after`, one row a step."""
+    start = FIRST_STEP if scan.start is None else scan.start
+    bounds = {"from": start, "to": scan.end, "after": after}
+    request = get(f"{path.url}/rows", keys=joined(scan.keys), limit=scan.page_size, **bounds)
     page = yield from fetch(RowPage, request)
     for row in page.rows:
         row.update(from_wire(row))
@@ -34,7 +48,7 @@ def row_page_call(
 
 
 def merged_rows(series: Sequence[Series]) -> list[Row]:
-    """One row a step that any of the series has a point at, with each series' value there."""
+    """One row a step that any series has a point at; a bucket's value is at its first step."""
     rows: dict[int, Row] = {}
     for line in series:
         for point in line.points:
@@ -43,5 +57,5 @@ def merged_rows(series: Sequence[Series]) -> list[Row]:
 
 
 def joined(keys: Sequence[str] | None) -> str | None:
-    """Keys as one parameter."""
-    return None if keys is None else ",".join(keys)
+    """Keys as one parameter, whatever is in their names."""
+    return None if keys is None else json.dumps(list(keys))

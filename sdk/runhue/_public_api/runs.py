@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from runhue._public_api.blocking import BlockingTransport
 from runhue._public_api.edited_values import EditedValues
-from runhue._public_api.history_calls import Row, merged_rows, row_page_call, series_call
+from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.records import Alert, ConsoleLine, Health, RunMetric, RunRecord, Series
 from runhue._public_api.run_calls import (
     RunQuery,
@@ -140,9 +140,9 @@ class Run(StoredRun):
             page_size: rows per request, 1 or more.
             min_step, max_step: first and last step, both included.
         """
-        after = None if min_step is None else min_step - 1
+        scan, after = Scan(keys, page_size, min_step, max_step), None
         while True:
-            page = self._transport.run(row_page_call(self.path, keys, max_step, after, page_size))
+            page = self._transport.run(row_page_call(self.path, scan, after))
             yield from page.rows
             if page.next is None:
                 return
