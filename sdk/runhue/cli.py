@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from runhue._errors import RunhueError
+from runhue._errors import RunhueError, UsageError
 from runhue._version import __version__
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
@@ -33,21 +33,21 @@ class Commands(click.Group):
     """Our commands and those of installed packages."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return sorted({*COMMANDS, *SERVER_COMMANDS, *_server_commands()})
+        return sorted({*COMMANDS, *SERVER_COMMANDS, *server_commands()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name in COMMANDS:
             module, _, name = COMMANDS[cmd_name].partition(":")
             command: click.Command = getattr(importlib.import_module(module), name)
             return command
-        found = _server_commands().get(cmd_name)
+        found = server_commands().get(cmd_name)
         if found is None and cmd_name in SERVER_COMMANDS:
             return _missing(cmd_name)
         return found
 
 
 @cache
-def _server_commands() -> dict[str, click.Command]:
+def server_commands() -> dict[str, click.Command]:
     """What the entry points give, groups as their commands; without those that cannot be loaded."""
     found: dict[str, click.Command] = {}
     for entry in entry_points(group=SERVER_GROUP):
@@ -92,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(INTERRUPTED)
     except click.UsageError as error:
         _fail(_usage_message(error), USAGE)
+    except UsageError as error:
+        _fail(str(error), USAGE)
     except (click.ClickException, RunhueError) as error:
         _fail(error.format_message() if isinstance(error, click.ClickException) else str(error), FAILURE)
     except BrokenPipeError:
