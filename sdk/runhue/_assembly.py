@@ -188,10 +188,12 @@ def _row_of(record: records.OpenValues | records.RowValues | records.OpenRowRepl
     values = record.values
     if not values:
         return values
-    if dict in set(map(type, values.values())):
+    if dict in map(type, values.values()):
         values = flatten(values)
-    values.setdefault(TIMESTAMP_KEY, record.time)
-    values.setdefault(RUNTIME_KEY, record.runtime)
+    if TIMESTAMP_KEY not in values:
+        values[TIMESTAMP_KEY] = record.time
+    if RUNTIME_KEY not in values:
+        values[RUNTIME_KEY] = record.runtime
     return values
 
 

@@ -4,6 +4,7 @@ Hooks are laid over those that are there, never instead of them. SIGTERM is take
 nobody else took it; SIGINT never (it arrives as KeyboardInterrupt).
 """
 
+import _thread
 import atexit
 import multiprocessing.util
 import os
@@ -15,6 +16,7 @@ from typing import NoReturn
 
 from runhue import _current
 from runhue._run import FinishState
+from runhue._terminal import Terminal
 
 SIGTERM_SECONDS = 10.0
 """Wait for the server at SIGTERM: cluster managers kill for good after some 30 s."""
@@ -50,6 +52,12 @@ def watch() -> None:
 def watch_child() -> None:
     """Finish also in a process of `multiprocessing`, which ends without running `atexit`."""
     multiprocessing.util.Finalize(None, _finish_open_runs, exitpriority=0)
+
+
+def interrupt(terminal: Terminal) -> None:
+    """Someone asked the run to stop: the main thread gets a KeyboardInterrupt."""
+    terminal.say("the run was asked to stop; interrupting the process")
+    _thread.interrupt_main()
 
 
 def failed() -> bool:

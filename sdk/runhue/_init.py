@@ -156,6 +156,7 @@ def _introduce(
     if writer.sender is None:
         return None
     resuming = start.resume in {"allow", "must"}
+    writer.sender.on_stop_requested = lambda: _exit.interrupt(terminal)
     writer.sender.launch()
     error = wait_introduced(writer.sender, settings.init_timeout, patient=resuming)
     if isinstance(error, ServerRefused) or (resuming and error and not isinstance(error, AuthError)):

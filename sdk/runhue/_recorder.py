@@ -91,9 +91,13 @@ class Recorder:
         step = self.next_step
         if step > MAX_STEP:
             raise _past_last_step()
-        payload = self._append((records.ROW_VALUES, step, time.time(), time.monotonic() - self._zero, values))
+        record = (records.ROW_VALUES, step, time.time(), time.monotonic() - self._zero, values)
+        try:
+            payload = self.spool.append(record)
+        except (OverflowError, UnicodeEncodeError):
+            payload = self._append(records.RowValues(*record[1:]))
         self.next_step = step + 1
-        self._last_of_shape[shape] = (self.spool.next_seq, payload)
+        self._last_of_shape[shape] = (step, payload)
 
     def _log_openly(self, values: dict[str, Any], step: SupportsIndex | None, commit: bool | None) -> None:
         if commit is None:
@@ -119,11 +123,11 @@ class Recorder:
         if self._strict and wanted < self.next_step:
             before = self.next_step - 1
             raise StepWentBack(f"step {wanted} comes after step {before}, and the settings say strict_steps")
-        self.commit()
+        self.complete_row()
         self.open_step = wanted
         self.next_step = max(self.next_step, wanted + 1)
 
-    def commit(self) -> None:
+    def complete_row(self) -> None:
         """Complete the open row; without one nothing happens."""
         with self.lock:
             if self.open_step is None:
@@ -186,12 +190,12 @@ class Recorder:
         """Complete the open row and record the end; returns the seq of the last record."""
         with self.lock:
             if not self.closed:
-                self.commit()
+                self.complete_row()
                 self._append(finished)
                 self.closed = True
             return self.spool.next_seq - 1
 
-    def _append(self, record: records.Record | tuple[object, ...]) -> bytes:
+    def _append(self, record: records.Record) -> bytes:
         try:
             return self.spool.append(record)
         except (OverflowError, UnicodeEncodeError):
@@ -230,12 +234,10 @@ def _past_last_step() -> UsageError:
     return UsageError(f"the run has logged step {MAX_STEP}, the last there is: pass a lower step=")
 
 
-def _with_storable_values(record: records.Record | tuple[object, ...]) -> records.Record | tuple[object, ...]:
+def _with_storable_values(record: records.Record) -> records.Record:
     """The record again, with ints beyond 64 bits and lone surrogates in a form that can be stored."""
-    if isinstance(record, tuple):
-        record = records.RowValues(*record[1:])  # type: ignore[arg-type]  # the one kind that comes as a tuple
     values = getattr(record, "values", None)
     if isinstance(values, dict):
         storable = records.with_big_integers(plain_row(values))
-        record = msgspec.structs.replace(record, values=storable)
+        return msgspec.structs.replace(record, values=storable)
     return record

@@ -135,7 +135,7 @@ class Sender:
 
     def _rest(self, delivery: Delivery, sent: bool) -> None:
         """Leave the flush interval between batches; then sleep until there is something to send."""
-        if sent and delivery.is_behind:
+        if delivery.finish_sent or (sent and delivery.is_behind):
             return
         if sent and not self._hurry:
             self._wait(delivery.flush_interval)

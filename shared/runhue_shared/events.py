@@ -32,6 +32,7 @@ RUNTIME_KEY = "_runtime"
 MetricSummary = Literal["min", "max", "mean", "best", "last", "none", "copy", "first"]
 
 _FLOATS, _INTEGERS, _MIXED = 0, 1, 2
+_NUMBERS = frozenset({int, float})
 
 
 class NumberBlock(msgspec.Struct, omit_defaults=True):
@@ -245,30 +246,44 @@ def encode_rows(rows: Sequence[tuple[int, int, Mapping[str, Any]]]) -> Rows:
     seqs = array("I", (row[0] for row in rows))
     steps = array("q", (row[1] for row in rows))
     number_rows: dict[tuple[str, ...], list[int]] = {}
-    number_columns: dict[tuple[str, ...], list[list[int | float]]] = {}
+    number_columns: dict[tuple[str, ...], list[Iterable[int | float]]] = {}
     cells: dict[str, tuple[list[int], list[Any]]] = {}
+    spelled_once: set[tuple[str, ...]] = set()
     for position, (_, _, values) in enumerate(rows):
-        keys: list[str] = []
-        numbers: list[int | float] = []
-        for key, value in _one_spelling(values).items():
-            kind = type(value)
-            if kind is float or kind is int:
-                keys.append(key)
-                numbers.append(value)
-            else:
-                at, held = cells.setdefault(key, ([], []))
-                at.append(position)
-                held.append(value)
-        if keys:
-            names = tuple(keys)
+        names = tuple(values)
+        if names not in spelled_once:
+            values = _one_spelling(values)
+            if len(values) == len(names):
+                spelled_once.add(names)
+        if not _NUMBERS.issuperset(map(type, values.values())):
+            values = _without_cells(values, position, cells)
+            names = tuple(values)
+        elif len(values) < len(names):
+            names = tuple(values)
+        if names:
             number_rows.setdefault(names, []).append(position)
-            number_columns.setdefault(names, []).append(numbers)
+            number_columns.setdefault(names, []).append(values.values())
     blocks = [
         _number_block(names, number_rows[names], columns, len(rows))
         for names, columns in number_columns.items()
     ]
     others = [Cells(key, _bytes(array("I", at)), held) for key, (at, held) in cells.items()]
     return Rows(_bytes(seqs), _bytes(steps), blocks, others)
+
+
+def _without_cells(
+    values: Mapping[str, Any], position: int, cells: dict[str, tuple[list[int], list[Any]]]
+) -> dict[str, int | float]:
+    """The numbers of a row; its other values go to `cells`."""
+    numbers: dict[str, int | float] = {}
+    for key, value in values.items():
+        if type(value) in _NUMBERS:
+            numbers[key] = value
+        else:
+            at, held = cells.setdefault(key, ([], []))
+            at.append(position)
+            held.append(value)
+    return numbers
 
 
 def _one_spelling(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -281,7 +296,7 @@ def _one_spelling(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _number_block(
-    keys: tuple[str, ...], at: list[int], rows: list[list[int | float]], all_rows: int
+    keys: tuple[str, ...], at: list[int], rows: list[Iterable[int | float]], all_rows: int
 ) -> NumberBlock:
     values = array("d")
     kinds = bytearray()
