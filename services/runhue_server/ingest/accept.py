@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 
 import msgspec
 import psycopg
@@ -119,9 +120,13 @@ def settle(tx: db.Transaction, group: Iterable[Arrival]) -> Settled:
             settled.locked.append(batch)
         else:
             _place(settled, batch)
-    if settled.rows:
-        inbox.store(tx, settled.rows)
-    _advance(tx, settled)
+    progress = [
+        WriterProgress(advance.writer.id, advance.durable_seq, advance.received, advance.duplicates)
+        for advance in settled.advances.values()
+        if advance.received or advance.duplicates
+    ]
+    if progress:
+        inbox.store(tx, settled.rows, progress)
     return settled
 
 
@@ -151,19 +156,6 @@ def _place(settled: Settled, batch: Arrival) -> None:
         )
 
 
-def _advance(tx: db.Transaction, settled: Settled) -> None:
-    spoke = [advance for advance in settled.advances.values() if advance.received or advance.duplicates]
-    if not spoke:
-        return
-    inbox.advance(
-        tx,
-        [
-            WriterProgress(advance.writer.id, advance.durable_seq, advance.received, advance.duplicates)
-            for advance in spoke
-        ],
-    )
-
-
 class Committer:
     """One thread that commits what waits; while it does, the next group gathers."""
 
@@ -171,9 +163,7 @@ class Committer:
         self._load = load
         self._waker = waker
         self._max_batch_bytes = max_batch_bytes
-        self._waiting: list[Arrival] = []
-        self._changed = threading.Condition()
-        self._stopping = False
+        self._waiting: SimpleQueue[Arrival | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def start(self) -> None:
@@ -181,38 +171,37 @@ class Committer:
 
     def stop(self) -> None:
         """Commit what waits, for at most `STOP_SECONDS`."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._waiting.put(None)
         self._thread.join(STOP_SECONDS)
 
     def submit(self, batch: Arrival) -> None:
         """Have the batch committed; `batch.answer` is set after the COMMIT."""
-        with self._changed:
-            self._waiting.append(batch)
-            self._changed.notify()
+        self._waiting.put(batch)
 
     def _run(self) -> None:
         locked: list[Arrival] = []
-        while group := self._take(locked):
-            locked = self._commit(group)
-            if len(locked) == len(group):
+        running = True
+        while running or locked:
+            group, running = self._take(locked, running)
+            locked = self._commit(group) if group else []
+            if group and len(locked) == len(group):
                 time.sleep(LOCKED_PAUSE)
 
-    def _take(self, locked: list[Arrival]) -> list[Arrival]:
-        """The next group, batches left over from the last one first; empty when it is time to stop."""
-        with self._changed:
-            while not self._waiting and not locked and not self._stopping:
-                self._changed.wait()
-            size, count = 0, 0
-            for batch in self._waiting[:GROUP_BATCHES]:
-                count += 1
+    def _take(self, locked: list[Arrival], running: bool) -> tuple[list[Arrival], bool]:
+        """(the next group, batches left over from the last one first; whether more may come)."""
+        group = list(locked)
+        size = 0
+        while running and len(group) < GROUP_BATCHES and size < GROUP_BYTES:
+            try:
+                batch = self._waiting.get(block=not group)
+            except Empty:
+                break
+            if batch is None:
+                running = False
+            else:
+                group.append(batch)
                 size += len(batch.body)
-                if size > GROUP_BYTES:
-                    break
-            taken = self._waiting[:count]
-            del self._waiting[:count]
-        return locked + taken
+        return group, running
 
     def _commit(self, group: list[Arrival]) -> list[Arrival]:
         """Commit and answer a group; returns the batches whose writers were locked."""

@@ -50,36 +50,37 @@ class BodyReader:
             InboxFull: the memory for bodies is full.
             ClientGone: the client hung up.
         """
-        size = 0
+        started = asyncio.get_running_loop().time()
+        held = 0
         crc = 0
         chunks: list[bytes] = []
-        started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(started + self._grace) as clock:
-                more = True
-                while more:
+                while True:
                     message = await receive()
                     chunk = _chunk(message)
-                    size += len(chunk)
+                    held += len(chunk)
                     self._load.hold(len(chunk))
-                    if size > self._limit:
-                        raise self._too_large(size)
+                    if held > self._limit:
+                        raise self._too_large(held)
                     crc = zlib.crc32(chunk, crc)
                     chunks.append(chunk)
-                    more = message.get("more_body", False)
-                    if more:
-                        clock.reschedule(started + self._grace + size / SLOWEST_BYTES_PER_SECOND)
-        except TimeoutError:
-            self._load.release(size)
-            raise BodyTooSlow(
-                f"{size} bytes of the body came in {self._grace:g} s and more",
-                limit=SLOWEST_BYTES_PER_SECOND,
-                fix="send smaller batches",
-            ) from None
-        except BaseException:
-            self._load.release(size)
+                    if not message.get("more_body", False):
+                        break
+                    clock.reschedule(started + self._grace + held / SLOWEST_BYTES_PER_SECOND)
+        except BaseException as error:
+            self._load.release(held)
+            if isinstance(error, TimeoutError):
+                raise self._too_slow(held) from None
             raise
         return Body(chunks[0] if len(chunks) == 1 else b"".join(chunks), crc)
+
+    def _too_slow(self, size: int) -> BodyTooSlow:
+        return BodyTooSlow(
+            f"{size} bytes of the body came in more than {self._grace:g} s",
+            limit=SLOWEST_BYTES_PER_SECOND,
+            fix="send smaller batches",
+        )
 
     def _too_large(self, size: int) -> BodyTooLarge:
         return BodyTooLarge(

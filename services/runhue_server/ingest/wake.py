@@ -1,7 +1,8 @@
 """Wake-ups leave from here, never from the path of a request."""
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Collection
 
 import structlog
 from prometheus_client import Counter
@@ -10,16 +11,18 @@ from runhue_shared.messages import Message
 from runhue_shared.queue import enqueue
 
 STOP_SECONDS = 5.0
+GAP_SECONDS = 0.05
 
 _failures = Counter("runhue_ingest_wake_failures", "Wake-ups lost because Redis was away; the sweeper heals")
 _log = structlog.get_logger(__name__)
 
 
 class Waker:
-    """One thread that sends messages; equal ones that wait are one."""
+    """One thread that sends messages; equal ones are at least `GAP_SECONDS` apart."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Message, None] = {}
+        self._waiting: set[Message] = set()
+        self._due: dict[Message, float] = {}
         self._changed = threading.Condition()
         self._stopping = False
         self._failing = False
@@ -35,22 +38,31 @@ class Waker:
             self._changed.notify()
         self._thread.join(STOP_SECONDS)
 
-    def wake(self, messages: Iterable[Message]) -> None:
+    def wake(self, messages: Collection[Message]) -> None:
         """Have these messages sent soon; never waits and never raises."""
         with self._changed:
-            self._waiting.update(dict.fromkeys(messages))
-            self._changed.notify()
+            if not self._waiting.issuperset(messages):
+                self._waiting.update(messages)
+                self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting and not self._stopping:
-                    self._changed.wait()
-                messages, self._waiting = self._waiting, {}
-            if not messages:
-                return
+        while messages := self._next():
             for message in messages:
                 self._send(message)
+                self._due[message] = time.monotonic() + GAP_SECONDS
+
+    def _next(self) -> list[Message]:
+        """Messages that are due; waits for one; empty when it is time to stop."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                self._due = {message: due for message, due in self._due.items() if due > now}
+                ready = [message for message in self._waiting if self._stopping or message not in self._due]
+                if ready or self._stopping:
+                    self._waiting.difference_update(ready)
+                    return ready
+                soonest = min((self._due[message] for message in self._waiting), default=None)
+                self._changed.wait(None if soonest is None else soonest - now)
 
     def _send(self, message: Message) -> None:
         try:

@@ -20,39 +20,42 @@ FRESH_SECONDS = 3.0
 """A key is looked up again after this long, so that a revoked one is refused within 5 s."""
 
 CACHED_KEYS = 4096
-LONGEST_KEY = 256
+LONGEST_HEADER = 1024
 
 
 class KeyCache:
-    """Answers of the key table, good for `FRESH_SECONDS`; safe for threads; holds at most `CACHED_KEYS`.
+    """Answers of the key table by `Authorization` header, good for `FRESH_SECONDS`; safe for threads.
 
     Refusals are kept as well, so that a client with a bad key does not reach the database each time.
+    Holds at most `CACHED_KEYS`.
     """
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[float, Principal | None]] = {}
         self._lock = threading.Lock()
 
-    def fresh(self, key: str) -> tuple[bool, Principal | None]:
+    def fresh(self, authorization: str) -> tuple[bool, Principal | None]:
         """(whether the answer is known, the principal; None for a refused key)."""
-        held = self._held.get(key)
+        held = self._held.get(authorization)
         if held is None or held[0] < time.monotonic():
             return False, None
         return True, held[1]
 
-    def look_up(self, key: str) -> Principal | None:
+    def look_up(self, authorization: str) -> Principal | None:
         """Ask the database, and keep the answer.
 
         Raises:
+            Unauthenticated: there is no key in the header.
             psycopg.OperationalError: the database is away.
         """
+        key = key_in(authorization)
         pepper = keys.pepper(settings())
         with db.transaction() as tx:
             principal = keys.authenticate(tx, key, pepper)
         with self._lock:
             if len(self._held) >= CACHED_KEYS:
                 self._held.clear()
-            self._held[key] = (time.monotonic() + FRESH_SECONDS, principal)
+            self._held[authorization] = (time.monotonic() + FRESH_SECONDS, principal)
         return principal
 
 
@@ -74,7 +77,7 @@ def key_in(authorization: str) -> str:
         rest = _basic_password(rest)
     elif scheme.lower() != "bearer":
         rest = ""
-    if not rest or len(rest) > LONGEST_KEY:
+    if not rest or len(authorization) > LONGEST_HEADER:
         raise Unauthenticated(
             "no API key came with the request", fix="send the header `Authorization: Bearer <key>`"
         )
@@ -97,11 +100,10 @@ async def principal_of(authorization: str, scope: Scope) -> Principal:
         Forbidden: its scopes do not include `scope`.
         psycopg.OperationalError: the database is away.
     """
-    key = key_in(authorization)
     cache = key_cache()
-    known, principal = cache.fresh(key)
+    known, principal = cache.fresh(authorization)
     if not known:
-        principal = await anyio.to_thread.run_sync(cache.look_up, key)
+        principal = await anyio.to_thread.run_sync(cache.look_up, authorization)
     return _allowed(principal, scope)
 
 

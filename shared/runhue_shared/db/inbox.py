@@ -1,6 +1,6 @@
 """The inbox: batches from the commit that acknowledges them until they are folded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runhue_shared.db import Transaction
@@ -56,41 +56,43 @@ def lock_free_writers(tx: Transaction, writer_ids: Sequence[int]) -> dict[int, W
     rows = tx.execute(
         "SELECT w.id, w.team_id, w.run_id, w.part, w.durable_seq, w.applied_seq,"
         " r.stop_requested, r.deleted_at IS NOT NULL, r.state"
-        " FROM run_writer w JOIN run r ON r.id = w.run_id WHERE w.id = ANY(%s)"
+        " FROM run_writer w JOIN run r ON r.id = w.run_id WHERE w.id = ANY(%s::int8[])"
         " FOR NO KEY UPDATE OF w SKIP LOCKED",
-        (list(writer_ids),),
+        (_array(writer_ids),),
     )
     return {row[0]: WriterRow(*row) for row in rows}
 
 
 def existing_writers(tx: Transaction, writer_ids: Sequence[int]) -> set[int]:
     """Which of these writers there are."""
-    rows = tx.execute("SELECT id FROM run_writer WHERE id = ANY(%s)", (list(writer_ids),))
+    rows = tx.execute("SELECT id FROM run_writer WHERE id = ANY(%s::int8[])", (_array(writer_ids),))
     return {writer_id for (writer_id,) in rows}
 
 
-def store(tx: Transaction, rows: Sequence[InboxRow]) -> None:
-    """Put batches into the inbox, ids rising in the order given."""
-    parts, teams, runs, writers, los, his, crcs, bodies = map(list, zip(*rows, strict=True))
-    tx.execute(
-        "INSERT INTO inbox (part, team_id, run_id, writer_id, seq_lo, seq_hi, codec, crc, body)"
-        " SELECT part, team, run, writer, lo, hi, %s, crc, body FROM unnest(%s::int4[], %s::int4[],"
-        "  %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %b::bytea[])"
-        " AS b (part, team, run, writer, lo, hi, crc, body)",
-        (ZSTD_MSGPACK, parts, teams, runs, writers, los, his, crcs, bodies),
-    )
+def store(tx: Transaction, rows: Sequence[InboxRow], progress: Sequence[WriterProgress]) -> None:
+    """Put batches into the inbox, ids rising in the order given, and move the marks of their writers.
 
-
-def advance(tx: Transaction, progress: Sequence[WriterProgress]) -> None:
-    """Move the marks of writers up to what is stored; they were seen now."""
-    ids, durables, received, duplicates = map(list, zip(*progress, strict=True))
+    Writers of `progress` were seen now; their marks must cover the rows.
+    """
+    *numbers, bodies = zip(*rows, strict=True) if rows else ((),) * len(InboxRow._fields)
+    marks = zip(*progress, strict=True)
     tx.execute(
-        "UPDATE run_writer w SET durable_seq = v.durable_seq, received = w.received + v.received,"
-        " duplicates = w.duplicates + v.duplicates, last_seen_at = now()"
+        "WITH stored AS ("
+        " INSERT INTO inbox (part, team_id, run_id, writer_id, seq_lo, seq_hi, codec, crc, body)"
+        "  SELECT part, team, run, writer, lo, hi, %s, crc, body FROM unnest(%s::int4[], %s::int4[],"
+        "   %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %b::bytea[])"
+        "   AS b (part, team, run, writer, lo, hi, crc, body))"
+        " UPDATE run_writer w SET durable_seq = v.durable_seq, received = w.received + v.received,"
+        "  duplicates = w.duplicates + v.duplicates, last_seen_at = now()"
         " FROM unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[])"
-        " AS v (id, durable_seq, received, duplicates) WHERE w.id = v.id",
-        (ids, durables, received, duplicates),
+        "  AS v (id, durable_seq, received, duplicates) WHERE w.id = v.id",
+        (ZSTD_MSGPACK, *map(_array, numbers), list(bodies), *map(_array, marks)),
     )
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """A Postgres array literal; the driver's own dumping looks at each element with a regular expression."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def depth(tx: Transaction, at_most: int) -> int:
