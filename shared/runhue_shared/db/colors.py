@@ -126,9 +126,14 @@ def mark_legends(tx: Transaction, scale_id: int, team_id: int, seconds: float) -
 
 def dirty_scales_due(tx: Transaction) -> bool:
     """Whether the coloring worker has work that it was perhaps not woken for."""
-    if rechecks_due(tx):
+    if rechecks_due(tx) or _has_new_scales(tx):
         return True
     return any(scale.due_in(interval_of(scale, watched=False)) == 0 for scale in waiting_scales(tx))
+
+
+def _has_new_scales(tx: Transaction) -> bool:
+    rows = tx.execute("SELECT EXISTS (SELECT 1 FROM scale WHERE NOT rechecked AND recheck_after IS NULL)")
+    return bool(rows.fetchall()[0][0])
 
 
 def interval_of(scale: WaitingScale, *, watched: bool) -> float:
@@ -139,12 +144,25 @@ def interval_of(scale: WaitingScale, *, watched: bool) -> float:
 
 
 def rechecks_due(tx: Transaction) -> list[int]:
-    """Scales whose runs must all be looked at once more, and those that do not know yet from when on."""
+    """New scales whose runs must all be looked at once more.
+
+    A transaction that was under way when a scale was made may have changed a run without seeing the scale,
+    and so left no mark. All of them have ended when none below the barrier is left.
+    """
     rows = tx.execute(
-        "SELECT id FROM scale WHERE NOT rechecked AND (recheck_after IS NULL"
-        " OR recheck_after <= pg_snapshot_xmin(pg_current_snapshot())) ORDER BY id"
+        "SELECT id FROM scale WHERE NOT rechecked"
+        " AND recheck_after <= pg_snapshot_xmin(pg_current_snapshot()) ORDER BY id"
     )
     return [scale_id for (scale_id,) in rows]
+
+
+def note_recheck_barriers(tx: Transaction) -> None:
+    """Remember of new scales which transactions may not have seen them."""
+    tx.execute(
+        "UPDATE scale SET recheck_after = pg_snapshot_xmax(pg_current_snapshot())"
+        " WHERE id IN (SELECT id FROM scale WHERE NOT rechecked AND recheck_after IS NULL"
+        " FOR NO KEY UPDATE SKIP LOCKED)"
+    )
 
 
 def forget_old(tx: Transaction) -> None:

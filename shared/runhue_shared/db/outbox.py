@@ -39,9 +39,9 @@ def is_filled(tx: Transaction) -> bool:
     return bool(tx.execute("SELECT EXISTS (SELECT 1 FROM outbox)").fetchall()[0][0])
 
 
-def lock_relay(tx: Transaction) -> bool:
-    """Become the only relay until this transaction ends; False when another one is."""
-    return bool(tx.execute("SELECT pg_try_advisory_xact_lock(%s)", (RELAY_LOCK,)).fetchall()[0][0])
+def lock_relay(tx: Transaction) -> None:
+    """Become the only relay until this transaction ends; waits for another one."""
+    tx.execute("SELECT pg_advisory_xact_lock(%s)", (RELAY_LOCK,))
 
 
 def oldest(tx: Transaction, limit: int) -> list[OutboxEvent]:

@@ -19,6 +19,7 @@ from runhue_shared.db.run_values import types_of_runs
 from runhue_shared.db.scale_groups import look_at_all_groups, look_at_marked_groups
 from runhue_shared.db.scale_values import (
     ScaleChange,
+    bound_statements,
     forget_empty_categories,
     look_at_all,
     look_at_marked,
@@ -106,6 +107,8 @@ def _look(tx: Transaction, scales: Sequence[Scale], marks: Mapping[int, set[int]
 def _look_alone(tx: Transaction, scale: Scale, run_ids: Sequence[int]) -> ScaleChange:
     if len(run_ids) > MOST_MARKED:
         return _look_at_all(tx, scale)
+    if scale.is_filtered:
+        bound_statements(tx)
     if scale.is_grouped:
         found = look_at_marked_groups(tx, scale, run_ids)
     else:

@@ -12,6 +12,7 @@ from psycopg import sql
 from runhue_shared.coloring.settings import KeyType
 from runhue_shared.coloring.values import Reason, RunValue
 from runhue_shared.db import Transaction
+from runhue_shared.db.filtering import FILTER_TIMEOUT
 from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, found_values
 from runhue_shared.db.scales import Scale
 
@@ -112,6 +113,11 @@ def plan_for_few_runs(tx: Transaction) -> None:
 def plan_for_many_runs(tx: Transaction) -> None:
     """Leave the plan to Postgres."""
     tx.execute(_PLANS, ("auto", "on", "on", "on"), prepare=True)
+
+
+def bound_statements(tx: Transaction) -> None:
+    """Give up on a filter whose regular expression takes too long."""
+    tx.execute("SELECT set_config('statement_timeout', %s, true)", (FILTER_TIMEOUT,), prepare=True)
 
 
 def look_at_marked(

@@ -213,12 +213,3 @@ def save_scales(tx: Transaction, scales: Sequence[Scale]) -> None:
 def save_type(tx: Transaction, scale: Scale) -> None:
     """Store the type in force, before the runs are looked at as being of it."""
     tx.execute("UPDATE scale SET resolved_type = %s WHERE id = %s", (scale.resolved_type, scale.id))
-
-
-def note_recheck_barrier(tx: Transaction, scale_ids: Sequence[int]) -> None:
-    """Remember which transactions may have changed runs without having seen these scales."""
-    tx.execute(
-        "UPDATE scale SET recheck_after = pg_snapshot_xmax(pg_current_snapshot())"
-        " WHERE id = ANY(%s) AND recheck_after IS NULL",
-        (list(scale_ids),),
-    )

@@ -174,7 +174,7 @@ CREATE TABLE legend (
 );
 
 -- The coloring in force. `domain_*` are the ends that the stable mode keeps; `cut_at` is when quantiles were
--- last taken. `bucket_counts` (JSON) belong to `counts_version` and were taken at `counts_as_of`.
+-- last taken. Huge scales only: `bucket_counts` are of version `counts_version`, taken at `counts_as_of`.
 CREATE TABLE workspace_coloring (
     workspace_id bigint PRIMARY KEY REFERENCES workspace ON DELETE CASCADE,
     team_id int NOT NULL,
@@ -185,7 +185,7 @@ CREATE TABLE workspace_coloring (
     domain_low double precision,
     domain_high double precision,
     cut_at timestamptz,
-    bucket_counts text,
+    bucket_counts bigint[],
     counts_version bigint,
     counts_as_of timestamptz
 ) WITH (fillfactor = 50);
