@@ -9,8 +9,12 @@ KIBIBYTE = 1024
 
 
 def cpu_seconds(processes: Mapping[str, int]) -> dict[str, float]:
-    """User and system time so far of each named process and all its descendants."""
-    return {name: sum(_cpu(process) for process in family(pid)) for name, pid in processes.items()}
+    """User and system time so far of each named process and of its descendants that have no name."""
+    named = set(processes.values())
+    return {
+        name: sum(_cpu(process) for process in family(pid) if process.pid == pid or process.pid not in named)
+        for name, pid in processes.items()
+    }
 
 
 def family(pid: int) -> list[psutil.Process]:
