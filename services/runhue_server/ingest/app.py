@@ -75,7 +75,7 @@ class Ingest:
         body = await self._start_body.read(request.receive)
         self._load.release(len(body.content))
         wanted = start_rules.decode(body.content)
-        start_rules.check(wanted, self._settings.max_config_bytes)
+        start_rules.check(wanted, self._settings.max_config_bytes, self._settings.max_json_depth)
         answer = await anyio.to_thread.run_sync(
             start_writer, principal, wanted, self._settings, self._waker, limiter=self._starts
         )

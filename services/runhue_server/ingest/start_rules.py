@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,7 @@ def decode(body: bytes) -> StartWriter:
 _decoder = msgspec.json.Decoder(StartWriter)
 
 
-def check(request: StartWriter, max_metadata_bytes: int) -> None:
+def check(request: StartWriter, max_metadata_bytes: int, max_depth: int) -> None:
     """Refuse what could not be stored or addressed.
 
     Raises:
@@ -58,6 +59,7 @@ def check(request: StartWriter, max_metadata_bytes: int) -> None:
     _check_tags(request.tags)
     _check_length("notes", len(request.notes or ""), LONGEST_NOTES, "characters")
     _check_length("metadata", len(msgspec.json.encode(request.metadata)), max_metadata_bytes, "bytes")
+    _check_length("metadata", _depth(request.metadata), max_depth, "levels")
 
 
 def _check_name(field: str, value: str, refused: str) -> None:
@@ -87,6 +89,16 @@ def _check_length(field: str, length: int, limit: int, unit: str) -> None:
             limit=limit,
             fix=f"shorten {field}",
         )
+
+
+def _depth(value: Any) -> int:  # JSON
+    """Levels of nesting: 1 for a dict or list of plain values."""
+    depth = 0
+    level = [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _invalid(field: str, rule: str, value: str) -> Invalid:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from runhue_server.ingest.problems import RunDeleted, RunExists, RunNotFound, TeamNotFound
 from runhue_server.ingest.wake import Waker
+from runhue_server.web.problems import Invalid
 from runhue_shared import db
 from runhue_shared.db import colors, documents, inbox, projects, runs, writers
 from runhue_shared.db.keys import Principal
@@ -87,13 +88,22 @@ def _writer_of_run(tx: db.Transaction, team_id: int, request: StartWriter) -> tu
             field="run",
             fix="choose another id, or resume with 'allow'",
         )
-    changes = _attributes(request)
-    if changes and not is_new:
-        documents.edit_attributes(tx, run.id, changes)
+    if not is_new:
+        _change_attributes(tx, run.id, request)
     writer = writers.add_writer(tx, team_id, run, request.writer, request.started_at)
     writers.announce(tx, [run.id])
     colors.mark_runs(tx, project_id, [run.id])
     return run, writer
+
+
+def _change_attributes(tx: db.Transaction, run_id: int, request: StartWriter) -> None:
+    changes = _attributes(request)
+    if not changes:
+        return
+    try:
+        documents.edit_attributes(tx, run_id, changes)
+    except documents.EditRefused as refused:
+        raise Invalid(str(refused), field=refused.field, limit=refused.limit, fix=refused.fix) from refused
 
 
 def _project_id(tx: db.Transaction, team_id: int, name: str) -> int:

@@ -30,7 +30,6 @@ class StartedRun(NamedTuple):
     name: str
     state: str
     part: int
-    writer_count: int
     deleted: bool
 
 
@@ -79,7 +78,7 @@ def insert_run(tx: Transaction, run: NewRun) -> bool:
 def lock_run(tx: Transaction, project_id: int, public_id: str) -> StartedRun | None:
     """The project's run of that id, also a deleted one; writers that start at once take turns."""
     row = tx.execute(
-        "SELECT id, name, state, part, writer_count, deleted_at IS NOT NULL FROM run"
+        "SELECT id, name, state, part, deleted_at IS NOT NULL FROM run"
         " WHERE project_id = %s AND public_id = %s FOR NO KEY UPDATE",
         (project_id, public_id),
     ).fetchone()
@@ -99,12 +98,14 @@ def add_writer(tx: Transaction, team_id: int, run: StartedRun, writer: str, star
 
     A wish to stop was meant for the processes of then: it ends with them.
     """
-    no = run.writer_count + 1
-    tx.execute(
-        "UPDATE run SET writer_count = %s, state = 'running', exit_code = NULL, finished_at = NULL,"
-        " heartbeat_at = now(), stop_requested = stop_requested AND state = 'running' WHERE id = %s",
-        (no, run.id),
-    )
+    # Edits made on the run's page take numbers as well.
+    row = tx.execute(
+        "UPDATE run SET writer_count = writer_count + 1, state = 'running', exit_code = NULL,"
+        " finished_at = NULL, heartbeat_at = now(), stop_requested = stop_requested AND state = 'running'"
+        " WHERE id = %s RETURNING writer_count",
+        (run.id,),
+    ).fetchall()[0]
+    no = int(row[0])
     row = tx.execute(
         "INSERT INTO run_writer (team_id, run_id, writer, no, part, started_at)"
         " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",

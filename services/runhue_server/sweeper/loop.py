@@ -1,0 +1,124 @@
+"""The sweeper's loop. It looks, wakes and tidies; whatever it does may be done twice, by two sweepers."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from runhue_shared import db
+from runhue_shared.db import colors, inbox, outbox, writers
+from runhue_shared.messages import LogBatchStored, Message, OutboxFilled, RunTailGrown, ScalesDirty
+from runhue_shared.queue import enqueue
+from runhue_shared.settings import settings
+from runhue_shared.telemetry import touch_heartbeat
+
+TAILS_SECONDS = 15.0
+LIVENESS_SECONDS = 5.0
+HEARTBEAT_AGE_SECONDS = 10.0
+"""A running run's own last sign of life is at most about this old; its writers' are exact."""
+
+FORGET_SECONDS = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+def wake_for_batches() -> list[Message]:
+    """Messages for partitions that have batches to fold."""
+    with db.transaction() as tx:
+        return [LogBatchStored(part=part) for part in inbox.parts_with_work(tx)]
+
+
+def wake_for_events() -> list[Message]:
+    """The message for committed events that are not published."""
+    with db.transaction() as tx:
+        return [OutboxFilled()] if outbox.is_filled(tx) else []
+
+
+def wake_for_colors() -> list[Message]:
+    """The message for scales whose runs changed."""
+    with db.transaction() as tx:
+        return [ScalesDirty()] if colors.dirty_scales_due(tx) else []
+
+
+def wake_for_tails() -> list[Message]:
+    """Messages for partitions with tails; the compactor decides which are worth it."""
+    with db.transaction() as tx:
+        return [RunTailGrown(part=part) for part in writers.parts_with_tails(tx)]
+
+
+def crash_silent_runs() -> list[Message]:
+    """Running runs that nobody spoke for become crashed, and everyone is told."""
+    with db.transaction() as tx:
+        crashed = writers.crash_silent(tx, settings().heartbeat_timeout)
+        writers.announce(tx, [run.id for run in crashed])
+        for project_id in sorted({run.project_id for run in crashed}):
+            colors.mark_runs(tx, project_id, [run.id for run in crashed if run.project_id == project_id])
+    return [OutboxFilled(), ScalesDirty()] if crashed else []
+
+
+def note_heartbeats() -> list[Message]:
+    """Running runs show when their writers last spoke."""
+    with db.transaction() as tx:
+        writers.note_heartbeats(tx, HEARTBEAT_AGE_SECONDS)
+    return []
+
+
+def forget_old() -> list[Message]:
+    """Versions of colors that nobody can ask for any more go."""
+    with db.transaction() as tx:
+        colors.forget_old(tx)
+    return []
+
+
+@dataclass
+class Chore:
+    """Something to do every `interval` seconds (0: each sweep). One failing does not stop the others."""
+
+    do: Callable[[], list[Message]]
+    interval: float = 0.0
+    due: float = 0.0
+    failing: bool = field(default=False)
+
+    def sweep(self, now: float) -> None:
+        """Do it when it is due, and send what it asks for; an outage is logged once, at its start and end."""
+        if now < self.due:
+            return
+        self.due = now + self.interval
+        try:
+            for message in self.do():
+                enqueue(message)
+        except Exception as error:  # noqa: BLE001  # it outlives every outage of Postgres and Redis
+            if not self.failing:
+                _log.warning("chore_failed", chore=self.do.__name__, error=str(error))
+            self.failing = True
+            return
+        if self.failing:
+            _log.info("chore_works_again", chore=self.do.__name__)
+        self.failing = False
+
+
+def chores() -> list[Chore]:
+    """All chores, the most urgent first."""
+    return [
+        Chore(wake_for_batches),
+        Chore(wake_for_events),
+        Chore(wake_for_colors),
+        Chore(wake_for_tails, TAILS_SECONDS),
+        Chore(note_heartbeats, LIVENESS_SECONDS),
+        Chore(crash_silent_runs, LIVENESS_SECONDS),
+        Chore(forget_old, FORGET_SECONDS),
+    ]
+
+
+def run(stop: threading.Event) -> None:
+    """Sweep every `sweep_interval` seconds until `stop` is set."""
+    todo = chores()
+    while not stop.is_set():
+        for chore in todo:
+            if not stop.is_set():
+                chore.sweep(time.monotonic())
+            touch_heartbeat()
+        stop.wait(settings().sweep_interval)
+    db.close_pool()
