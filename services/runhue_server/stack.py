@@ -99,6 +99,7 @@ class Stack:
         self._environ = dict(os.environ if environ is None else environ)
         self._forking = forking and sys.platform == "linux" and self._environ.get("RUNHUE_FORKING") != "0"
         self._launcher: ForkingLauncher | None = None
+        self._socket_directory: Path | None = None
         self._console = console or Console(quiet=True)
         self._directory: DataDirectory | None = None
         self._supervisor: Supervisor | None = None
@@ -181,6 +182,9 @@ class Stack:
         if self._supervisor is not None:
             self._supervisor.stop()
             self._supervisor = None
+        if self._socket_directory is not None:
+            shutil.rmtree(self._socket_directory, ignore_errors=True)
+            self._socket_directory = None
         if self._launcher is not None:
             self._launcher.close()
             self._launcher = None
@@ -253,7 +257,7 @@ class Stack:
         root = server_root(self.data_dir, account)
         if root != self.data_dir:
             self._console.event("runhue", f"account {account and account.name} keeps the databases in {root}")
-        sockets = socket_directory(self.data_dir, account)
+        sockets = self._socket_directory = socket_directory(self.data_dir, account)
         servers: list[Postgres | Valkey] = []
         if not self.database_url:
             programs = reachable_postgres(find_postgres(root / "postgres"), account)

@@ -207,8 +207,9 @@ def socket_directory(data_dir: Path, account: Account | None) -> Path:
         raise StackError(
             f"no writable directory for sockets in {', '.join(map(str, places))}: set TMPDIR to a short one"
         )
+    is_new = not path.exists()
     path.mkdir(mode=0o700, exist_ok=True)
-    if os.geteuid() == 0 and place == Path("/run"):  # only root writes there, so the name is ours
+    if is_new or (os.geteuid() == 0 and place == Path("/run")):  # only root writes there: the name is ours
         give_to(path, account)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:

@@ -5,13 +5,15 @@ initdb makes, and `runhue`, which owns the database and is what services log in 
 does not bind a superuser.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,6 +33,8 @@ RECOVERY_SECONDS = 300.0
 INITDB_SECONDS = 120.0
 BUILTIN_LOCALE_SINCE = 17
 STOP_LADDER = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 8.0), (signal.SIGKILL, 5.0))  # fast, immediate, gone
+QUIT_AFTER_SECONDS = 5.0
+KILL_AFTER_SECONDS = 20.0
 PID_FILE = "postmaster.pid"
 PID_FILE_STATUS_LINE = 7
 
@@ -99,6 +103,7 @@ class Postgres:
         self._directory = directory
         self._sockets = sockets
         self._account = account
+        self._ending_since: float | None = None
 
     @property
     def url(self) -> str:
@@ -182,20 +187,25 @@ class Postgres:
     def _run_once(self, command: Sequence[str], text: str = "") -> None:
         uid, gid = (self._account.uid, self._account.gid) if self._account else (-1, -1)
         numbers = [str(number) for number in (os.getpid(), int(signal.SIGKILL), uid, gid)]
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-I", "-S", str(TRAMPOLINE), *numbers, *command],
             cwd="/",
             env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "TZ": "UTC"},
-            input=text,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=INITDB_SECONDS,
-            check=False,
-        )
-        if done.returncode != 0 or "ERROR:" in done.stderr:
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(text, timeout=INITDB_SECONDS)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)  # initdb has children of its own
+                raise
+        if process.returncode != 0 or "ERROR:" in output:
             raise StackError(
                 f"{Path(command[0]).name} could not make the database in {self._directory}:\n"
-                f"{done.stdout[-2000:]}{done.stderr[-2000:]}".rstrip()
+                f"{output[-4000:]}".rstrip()
             )
 
     # Settings
@@ -246,13 +256,37 @@ class Postgres:
         lines = self._pid_file_lines()
         if not lines:
             return None
-        left = [process.pid for process in postgres_processes(self._directory)]
+        left = list(postgres_processes(self._directory))
         if left:
-            return f"waiting for processes of its former life to end: {', '.join(map(str, left))}"
+            self._end(left)
+            pids = ", ".join(str(process.pid) for process in left)
+            return f"waiting for processes of its former life to end: {pids}"
+        self._ending_since = None
         socket = self._sockets / f".s.PGSQL.{PORT}"
         for stale in (self._directory / PID_FILE, socket.with_name(f"{socket.name}.lock"), socket):
             stale.unlink(missing_ok=True)
         return None
+
+    def _end(self, left: list[psutil.Process]) -> None:
+        """Have a former life end: shut its postmaster down, or cancel backends that did not see it die."""
+        now = time.monotonic()
+        if self._ending_since is None:
+            self._ending_since = now
+            self._send([process for process in left if self._is_postmaster(process)] or left, signal.SIGINT)
+        elif now - self._ending_since > KILL_AFTER_SECONDS:
+            self._send(left, signal.SIGKILL)
+        elif now - self._ending_since > QUIT_AFTER_SECONDS:
+            self._send(left, signal.SIGQUIT)
+
+    def _is_postmaster(self, process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return str(self._directory) in process.cmdline()
+        return False
+
+    def _send(self, processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(number)
 
 
 def postgres_processes(directory: Path) -> Iterator[psutil.Process]:

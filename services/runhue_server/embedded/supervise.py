@@ -171,7 +171,7 @@ class Supervisor:
         with self._lock:
             if spec.name in self._children:
                 raise ValueError(f"a child called {spec.name} is supervised already")
-            self._children[spec.name] = Child(spec)
+            self._children[spec.name] = Child(spec, said_at=time.monotonic())
         self._wake.set()
 
     def start(self) -> None:

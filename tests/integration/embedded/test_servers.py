@@ -122,6 +122,36 @@ def test_immediate_restart_of_postgres_recovers(data_dir: Path) -> None:
         assert remembered(stack.database_url) == [1]
 
 
+def test_busy_backend_does_not_hold_up_the_next_life(data_dir: Path) -> None:
+    """A backend in a long computation does not notice that its postmaster died; it is ended."""
+    with servers(data_dir) as stack:
+        remember(stack.database_url, 1)
+        with contextlib.closing(psycopg.connect(stack.database_url)) as connection:
+            connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 100000000000)")
+            time.sleep(0.3)
+            stack.kill("postgres", signal.SIGKILL)
+
+            stack.wait_ready(60)
+
+        assert remembered(stack.database_url) == [1]
+
+
+def test_postmaster_that_nobody_recorded_is_shut_down(data_dir: Path) -> None:
+    """The record of processes may be lost; a server on our data is found by its directory."""
+    holder, pids, database_url = hold_a_stack(data_dir)
+    remember(database_url, 1)
+    os.kill(holder.pid, signal.SIGSTOP)  # so that nothing restarts or stops
+    (data_dir / "run" / "processes.json").unlink()
+    (data_dir / "lock").unlink()
+
+    with servers(data_dir) as stack:
+        assert remembered(stack.database_url) == [1]
+        assert stack.processes["postgres"] != pids["postgres"]
+
+    holder.kill()
+    holder.wait()
+
+
 def test_start_after_the_supervisor_was_killed(data_dir: Path) -> None:
     """kill -9 of the supervisor alone: the next start ends what is left and has the data."""
     holder, pids, database_url = hold_a_stack(data_dir)
