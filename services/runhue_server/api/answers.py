@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import orjson
+from starlette.background import BackgroundTask
 from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -61,9 +62,15 @@ def encode(value: Any) -> bytes:
         return json.dumps(plain, separators=(",", ":"), allow_nan=False).encode()
 
 
-def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON response."""
-    return Response(encode(value), status, headers, media_type=JSON)
+def answer(
+    value: Any,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    then: Callable[[], None] | None = None,
+) -> Response:
+    """A JSON response; `then` is called once it has been sent."""
+    background = None if then is None else BackgroundTask(then)
+    return Response(encode(value), status, headers, media_type=JSON, background=background)
 
 
 def decode_document(text: str) -> Any:

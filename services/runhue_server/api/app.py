@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from runhue._version import __version__
 from runhue_server.api import (
+    routes_color_settings,
     routes_coloring,
     routes_history,
     routes_metrics,
@@ -41,6 +42,7 @@ ROUTERS = (
     routes_rows.router,
     routes_workspaces.router,
     routes_coloring.router,
+    routes_color_settings.router,
     routes_stream.router,
 )
 

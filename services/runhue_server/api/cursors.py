@@ -38,8 +38,8 @@ def place_of(cursor: str | None, listing: str, length: int) -> list[str] | None:
     return [str(part) for part in found[1:]]
 
 
-def invalid_cursor(why: str) -> InvalidCursor:
+def invalid_cursor(why: str, field: str = "cursor") -> InvalidCursor:
     """The refusal of a cursor."""
     return InvalidCursor(
-        f"cursor: {why}", field="cursor", fix="send `next` of the page before, with the same order"
+        f"{field}: {why}", field=field, fix="send `next` of the page before, with the same order"
     )

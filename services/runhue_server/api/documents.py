@@ -36,7 +36,7 @@ def errors(*statuses: int) -> Responses:
     }
 
 
-OPEN_ERRORS = {status: errors()[status] for status in (422, 503)}
+OPEN_ERRORS: Responses = {status: errors()[status] for status in (422, 503)}
 """The errors of a route that needs no key."""
 
 

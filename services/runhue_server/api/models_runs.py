@@ -180,8 +180,10 @@ class RunEdit(Body):
     tags: Annotated[list[Tag], Field(max_length=256)] | None = None
     group: Text | None = None
     job_type: Text | None = None
-    config: dict[str, Any] = Field({}, description="top-level keys to set", examples=[{"lr": 0.1}])
-    summary: dict[str, Any] = Field({}, description="values that win over logged ones")
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="top-level keys to set", examples=[{"lr": 0.1}]
+    )
+    summary: dict[str, Any] = Field(default_factory=dict, description="values that win over logged ones")
     remove_config: list[str] = []
     remove_summary: list[str] = []
 

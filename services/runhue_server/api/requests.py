@@ -4,7 +4,6 @@ import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
-from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -125,4 +124,4 @@ def depth_of_json(body: bytes | None) -> int:
 
 def parameters_of(route: APIRoute) -> list[str]:
     """Names of the query parameters that a route knows, sorted."""
-    return sorted(parameter.alias for parameter in get_flat_dependant(route.dependant).query_params)
+    return sorted(parameter.alias for parameter in route.dependant.query_params)

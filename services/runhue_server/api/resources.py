@@ -6,9 +6,11 @@ from fastapi import Depends, Path
 
 from runhue_server.web.auth import needs
 from runhue_server.web.problems import NotFound
-from runhue_shared.db import Transaction, projects, runs
+from runhue_shared.db import Transaction, projects, runs, workspaces
+from runhue_shared.db.color_settings import WorkspaceUnknown
 from runhue_shared.db.keys import Principal
 from runhue_shared.db.runs import Run
+from runhue_shared.db.workspaces import Workspace
 
 Reader = Annotated[Principal, Depends(needs("read"))]
 """A key that may read."""
@@ -18,6 +20,7 @@ Writer = Annotated[Principal, Depends(needs("ingest"))]
 
 TeamName = Annotated[str, Path(description="Name of the key's team", examples=["main"])]
 ProjectName = Annotated[str, Path(description="Name of a project", examples=["mnist"])]
+WorkspaceId = Annotated[int, Path(ge=1, lt=2**63, description="A workspace's numeric id", examples=[1])]
 RunId = Annotated[str, Path(description="A run's id, unique in its project", examples=["x7k2m9qd"])]
 
 
@@ -27,6 +30,10 @@ class ProjectNotFound(NotFound):
 
 class RunNotFound(NotFound):
     code = "run_not_found"
+
+
+class WorkspaceNotFound(NotFound):
+    code = "workspace_not_found"
 
 
 def project_of(tx: Transaction, principal: Principal, team: str, project: str) -> int:
@@ -56,5 +63,24 @@ def run_of(tx: Transaction, principal: Principal, team: str, project: str, run: 
     if found is None:
         raise RunNotFound(
             f"no run {run!r} in project {project!r}", field="run", fix="list the runs with GET .../runs"
+        )
+    return found
+
+
+def workspace_of(tx: Transaction, principal: Principal, workspace: int) -> Workspace:
+    """The workspace.
+
+    Raises:
+        WorkspaceNotFound: there is none, or it is another team's.
+    """
+    try:
+        found = workspaces.read_workspace(tx, workspace)
+    except WorkspaceUnknown:
+        found = None
+    if found is None or found.team_id != principal.team_id:
+        raise WorkspaceNotFound(
+            f"no workspace {workspace} for this key",
+            field="workspace",
+            fix="list the workspaces with GET .../workspaces",
         )
     return found

@@ -12,7 +12,7 @@ from runhue_server.api.models_history import ProjectMetrics, RunMetrics
 from runhue_server.api.resources import ProjectName, Reader, RunId, TeamName, project_of, run_of
 from runhue_server.api.run_answers import JsonObject
 from runhue_shared import db
-from runhue_shared.db import history, projects, run_page
+from runhue_shared.db import documents, history, projects, run_page
 from runhue_shared.db.history import Stream
 
 router = APIRouter(prefix="/api/v1/projects/{team}/{project}", tags=["metrics"])
@@ -57,12 +57,13 @@ def read_metrics(
     with db.transaction() as tx:
         run_id = run_of(tx, principal, team, project, run).id
         found = history.metrics_of_run(tx, run_id, stream)
-        definitions = run_page.definitions_of_run(tx, run_id)
+        texts = run_page.definitions_of_run(tx, run_id)
+    definitions = {name.casefold(): decode_document(text) for name, text in texts.items()}
     return answer({"metrics": [_metric(metric, definitions) for metric in found]})
 
 
-def _metric(metric: history.RunMetric, definitions: dict[str, str]) -> JsonObject:
-    definition = definition_of(metric.name, definitions)
+def _metric(metric: history.RunMetric, definitions: dict[str, JsonObject]) -> JsonObject:
+    definition = documents.definition_of(metric.name, definitions)
     return {
         "name": metric.name,
         "type": metric.type,
@@ -76,17 +77,5 @@ def _metric(metric: history.RunMetric, definitions: dict[str, str]) -> JsonObjec
         "max_step": metric.fmax_step,
         "nan_count": metric.nan_count,
         "inf_count": metric.inf_count,
-        **({} if definition is None else {"definition": decode_document(definition)}),
+        **({"definition": definition} if definition else {}),
     }
-
-
-def definition_of(name: str, definitions: dict[str, str]) -> str | None:
-    """The definition that holds for a metric: its own, else that of the longest pattern that covers it."""
-    folded = name.casefold()
-    covering = [
-        (not pattern.endswith("*"), len(pattern), definition)
-        for pattern, definition in definitions.items()
-        if folded == pattern.casefold()
-        or (pattern.endswith("*") and folded.startswith(pattern[:-1].casefold()))
-    ]
-    return max(covering)[2] if covering else None

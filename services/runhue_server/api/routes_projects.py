@@ -88,4 +88,4 @@ def _detail(tx: db.Transaction, team_id: int, name: str) -> dict[str, Any]:  # J
     found = projects.project_named(tx, team_id, name)
     if found is None:
         raise ProjectNotFound(f"project {name!r} was deleted meanwhile", field="project")
-    return {**project_answer(found), "default_workspace": workspaces.default_workspace(tx, found.id)}
+    return {**project_answer(found), "default_workspace": workspaces.ensure_default_workspace(tx, found.id)}

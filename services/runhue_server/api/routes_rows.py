@@ -1,8 +1,7 @@
 """Every point of a run, one row a step."""
 
-import threading
 from collections.abc import Generator, Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query
@@ -10,11 +9,11 @@ from starlette.responses import Response
 
 from runhue_server.api.answers import Streamed, answer, from_thread
 from runhue_server.api.documents import Responses, errors
+from runhue_server.api.exporting import export_slot
 from runhue_server.api.models_history import Rows
 from runhue_server.api.parameters import FromStep, Names, ToStep, names_in
 from runhue_server.api.resources import ProjectName, Reader, RunId, TeamName, run_of
 from runhue_server.api.row_formats import FORMATS, STEP, Row
-from runhue_server.web.problems import RETRY_SECONDS, Problem
 from runhue_shared import db
 from runhue_shared.db import exports, history
 from runhue_shared.db.history import MAX_STEP
@@ -23,22 +22,12 @@ router = APIRouter(prefix="/api/v1/projects/{team}/{project}/runs/{run}", tags=[
 
 MAX_ROWS = 10_000
 WINDOW_CELLS = 500_000
-EXPORTS_AT_ONCE = 8
 FormatName = Literal["json", "ndjson", "csv", "arrow", "parquet"]
-
-_exports = threading.BoundedSemaphore(EXPORTS_AT_ONCE)
-
-
-class TooManyExports(Problem):
-    """Each export holds a database connection while its client reads."""
-
-    status = 503
-    code = "too_many_exports"
 
 
 def row_responses() -> Responses:
     """What `GET .../rows` answers, by format."""
-    content = {format_.media_type: {} for format_ in FORMATS.values()}
+    content: dict[str, Any] = {format_.media_type: {} for format_ in FORMATS.values()}
     return {200: {"description": "rows", "content": content}, **errors(404)}
 
 
@@ -116,18 +105,12 @@ def _columns(tx: db.Transaction, run_id: int, names: Sequence[str] | None) -> li
 
 
 def _export(reading: _Reading, format_name: FormatName, columns: Sequence[str], run: str) -> Response:
-    if not _exports.acquire(blocking=False):
-        raise TooManyExports(
-            f"{EXPORTS_AT_ONCE} exports are running",
-            limit=EXPORTS_AT_ONCE,
-            fix="try again",
-            retry_after=RETRY_SECONDS,
-        )
+    release = export_slot()
     form = FORMATS[format_name]
     name = quote(f"{run}.{form.suffix}", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     parts = from_thread(_parts(reading, format_name, columns))
-    return Streamed(parts, form.media_type, headers, closed=_exports.release)
+    return Streamed(parts, form.media_type, headers, closed=release)
 
 
 def _parts(

@@ -16,6 +16,7 @@ from runhue_server.api.wake import wake_coloring
 from runhue_server.web.problems import Invalid
 from runhue_shared import db
 from runhue_shared.db import colors, documents, runs, writers
+from runhue_shared.db.documents import EditRefused
 from runhue_shared.db.filtering import check_patterns
 from runhue_shared.db.runs import Order
 from runhue_shared.filters import Filter, InvalidFilter, field_named, parse_json
@@ -35,6 +36,14 @@ class FilterTooSlow(Invalid):
     """The filter ran into the time limit of one statement."""
 
     code = "filter_too_slow"
+
+
+class EditRejected(Invalid):
+    """Config, summary or metadata would be larger or nested deeper than allowed."""
+
+    def __init__(self, refused: EditRefused) -> None:
+        super().__init__(str(refused), field=refused.field, limit=refused.limit, fix=refused.fix)
+        self.code = refused.code
 
 
 @router.get("", response_model=Runs, responses=errors(404), summary="List runs: filter, search, order, page")
@@ -140,12 +149,14 @@ def _detail(tx: db.Transaction, found: runs.Run, team: str, project: str) -> Jso
 def edit_run(principal: Writer, team: TeamName, project: ProjectName, run: RunId, body: RunEdit) -> Response:
     with db.transaction() as tx:
         found = run_of(tx, principal, team, project, run)
-        _apply(tx, found.id, body)
+        try:
+            _apply(tx, found.id, body)
+        except EditRefused as refused:
+            raise EditRejected(refused) from refused
         colors.mark_runs(tx, found.project_id, [found.id])
         writers.announce(tx, [found.id])
         content = _detail(tx, run_of(tx, principal, team, project, run), team, project)
-    wake_coloring()
-    return answer(content)
+    return answer(content, then=wake_coloring)
 
 
 def _apply(tx: db.Transaction, run_id: int, body: RunEdit) -> None:
@@ -158,8 +169,9 @@ def _apply(tx: db.Transaction, run_id: int, body: RunEdit) -> None:
         documents.edit_attributes(tx, run_id, changes)
     if body.config or body.remove_config:
         documents.edit_config(tx, run_id, body.config, body.remove_config)
+        colors.mark_configs(tx, [run_id])
     if body.summary or body.remove_summary:
-        documents.edit_summary(tx, run_id, body.summary, body.remove_summary)
+        colors.mark_metrics(tx, documents.edit_summary(tx, run_id, body.summary, body.remove_summary))
 
 
 @router.delete("/{run}", response_model=Deleted, responses=errors(404), summary="Delete a run; idempotent")
@@ -169,9 +181,7 @@ def delete_run(principal: Writer, team: TeamName, project: ProjectName, run: Run
         run_id = runs.mark_deleted(tx, project_id, run)
         if run_id is not None:
             colors.mark_runs(tx, project_id, [run_id])
-    if run_id is not None:
-        wake_coloring()
-    return answer({"deleted": run_id is not None})
+    return answer({"deleted": run_id is not None}, then=wake_coloring)
 
 
 @router.post(

@@ -80,12 +80,12 @@ def _project_page(team: str, project: str, request: Request, run: str = "") -> R
     """The same page for every name: whether there is such a project is told to keys only."""
     path = request.url.path.removeprefix("/").split("/")
     address = "/".join(["/api/v1/projects", *path[:2], "runs", *path[3:4]])
+    base = str(request.base_url).rstrip("/")
     name = "/".join(part for part in (team, project, run) if part)
     return _page(
         name,
         f"<p>Read <code>{escape(name)}</code> with an API key:</p>"
-        f"<pre>curl -H 'Authorization: Bearer KEY' {escape(str(request.base_url).rstrip('/') + address)}</pre>"
-        + _links(),
+        f"<pre>curl -H 'Authorization: Bearer KEY' {escape(base + address)}</pre>" + _links(),
     )
 
 
