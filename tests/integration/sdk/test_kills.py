@@ -1,0 +1,123 @@
+"""A training process that is killed at any point loses no call that had returned."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import runhue
+from tests.integration.sdk.conftest import RunSettings
+from tests.integration.sdk.ingest_server import IngestServer, assert_contiguous
+
+TRAINER = Path(__file__).with_name("trainer.py")
+TRIALS = 6
+
+
+class Training:
+    """One training process and the calls it says returned."""
+
+    def __init__(
+        self, ingest: IngestServer, folder: Path, run: str, first: int, count: int, pause: float
+    ) -> None:
+        folder.mkdir(exist_ok=True)
+        self._truth = folder / f"{run}-{first}.truth"
+        environment = {
+            **os.environ,
+            "RUNHUE_BASE_URL": ingest.url,
+            "RUNHUE_API_KEY": ingest.key,
+            "RUNHUE_DIR": str(folder),
+            "RUNHUE_SILENT": "1",
+        }
+        command = [sys.executable, TRAINER, self._truth, run, str(first), str(count), str(pause)]
+        self.process = subprocess.Popen(command, env=environment)
+
+    @property
+    def returned(self) -> int:
+        """How many calls have returned; two make a row."""
+        return self._truth.stat().st_size if self._truth.exists() else 0
+
+    def wait_until_logging(self) -> None:
+        """Until the first call has returned."""
+        deadline = time.monotonic() + 60
+        while not self.returned and self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def end(self, how: signal.Signals) -> int:
+        """Send a signal and wait; returns the exit status."""
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+def assert_kept(ingest: IngestServer, run: str, returned: int, first: int = 0) -> None:
+    """Every call that returned is in a row exactly once; at most the call under way is there besides."""
+    rows = [(step, row) for step, row in ingest.rows(run) if step >= first]
+    calls = sum(("loss" in row) + ("text" in row) for _, row in rows)
+    assert returned <= calls <= returned + 1
+    for place, (step, row) in enumerate(rows):
+        assert step == first + place
+        complete = {"loss": step / 7, "twice": 2 * step, "text": f"step {step}"}
+        assert row.items() <= complete.items()
+        assert len(row) == 3 or place == len(rows) - 1
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("trial", range(TRIALS))
+def test_kill_loses_no_returned_call(
+    ingest: IngestServer, run_settings: RunSettings, tmp_path: Path, trial: int
+) -> None:
+    """After SIGKILL at a random moment `sync` makes every returned call durable, once."""
+    moment = random.Random(trial).uniform(0.0, 2.5)
+    training = Training(ingest, tmp_path / "training", "kill", 0, 1_000_000, pause=0.0002 * (trial % 3))
+    training.wait_until_logging()
+    time.sleep(moment)
+    training.end(signal.SIGKILL)
+
+    results = runhue.sync(tmp_path / "training", settings=run_settings())
+
+    assert [result.error for result in results] == [None]
+    assert_kept(ingest, "kill", training.returned)
+    assert_contiguous(ingest.batches("kill"))
+    ends = [(end.state, end.exit_code) for _, batch in ingest.batches("kill") for end in batch.finish]
+    assert ends == [("killed", -1)]
+
+
+@pytest.mark.stack
+def test_next_process_sends_what_a_killed_one_left(
+    ingest: IngestServer, run_settings: RunSettings, tmp_path: Path
+) -> None:
+    """A later run in the same folder sends the leftovers without being asked."""
+    ingest.kill()
+    training = Training(ingest, tmp_path / "training", "left", 0, 500, pause=0.01)
+    training.wait_until_logging()
+    training.end(signal.SIGKILL)
+    ingest.start()
+
+    run = runhue.init(project="kills", id="next", settings=run_settings())
+    deadline = time.monotonic() + 30
+    while not any(batch.finish for _, batch in ingest.batches("left")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.finish()
+
+    assert_kept(ingest, "left", training.returned)
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(("how", "state"), [(signal.SIGTERM, "killed"), (signal.SIGINT, "failed")])
+def test_signals_end_the_run_properly(
+    ingest: IngestServer, run_settings: RunSettings, tmp_path: Path, how: signal.Signals, state: str
+) -> None:
+    """SIGTERM and Ctrl-C send what waits and say how the process ended, which still dies of them."""
+    training = Training(ingest, tmp_path / "training", "signal", 0, 100_000, pause=0.005)
+    training.wait_until_logging()
+
+    status = training.end(how)
+
+    assert status in {-how, 128 + how, 1, 130}
+    assert_kept(ingest, "signal", training.returned)
+    ends = [end.state for _, batch in ingest.batches("signal") for end in batch.finish]
+    assert ends == [state]
