@@ -21,6 +21,10 @@ from runhue_shared.db.console import (
     define_metrics,
 )
 from runhue_shared.db.dead_letters import Rejection, storable
+from runhue_shared.db.finishing import FinishRow, record_finish, settle_runs
+from runhue_shared.db.leaves import replace_config_leaves, replace_summary_leaves
+from runhue_shared.db.metrics import MetricIds, MetricSpace
+from runhue_shared.db.partitions import FoldingWriter
 from runhue_shared.db.run_documents import (
     Edit,
     EditRefused,
@@ -28,10 +32,6 @@ from runhue_shared.db.run_documents import (
     lock_documents,
     write_documents,
 )
-from runhue_shared.db.finishing import FinishRow, record_finish, settle_runs
-from runhue_shared.db.leaves import replace_config_leaves, replace_summary_leaves
-from runhue_shared.db.metrics import MetricIds, MetricSpace
-from runhue_shared.db.partitions import FoldingWriter
 from runhue_shared.events import flatten
 from runhue_shared.settings import Settings
 

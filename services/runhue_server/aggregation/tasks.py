@@ -1,9 +1,12 @@
 """What wakes the aggregation worker. Handlers may run twice: what is done is gone from the inbox."""
 
+from collections.abc import Sequence
+
 import structlog
 from kombu.exceptions import OperationalError as QueueAway
 from redis.exceptions import RedisError
 
+from runhue_server.aggregation.compact import compact_partition
 from runhue_server.aggregation.fold import Folded, TooManyBadBatches, fold_partition
 from runhue_shared import db
 from runhue_shared.db import partitions
@@ -11,6 +14,9 @@ from runhue_shared.db.metrics import MetricIds
 from runhue_shared.messages import LogBatchStored, Message, OutboxFilled, RunTailGrown, ScalesDirty
 from runhue_shared.queue import enqueue, handles
 from runhue_shared.settings import settings
+
+LOCK_SECONDS = 5.0
+COMPACT_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -39,6 +45,21 @@ def fold_log_batches(message: LogBatchStored) -> None:
     _wake(message.part, folded)
 
 
+@handles(RunTailGrown)
+def compact_tails(message: RunTailGrown) -> None:
+    """Compact runs of the partition whose tails are large, for a second or so; queue up again if more are.
+
+    Waits its turn for the partition, so that folding without pause cannot keep it out.
+    """
+    with db.transaction() as tx:
+        if not partitions.wait_for_lock(tx, message.part, LOCK_SECONDS):
+            return
+        left = compact_partition(tx, message.part, COMPACT_SECONDS)
+    if left:
+        _send(RunTailGrown(part=message.part))
+    _wake_if_more(message.part, [])
+
+
 def _stop(part: int, reason: str) -> None:
     log.error("partition stops", part=part, reason=reason)
     with db.transaction() as tx:
@@ -52,8 +73,13 @@ def _wake(part: int, folded: Folded) -> None:
         _send(OutboxFilled())
     if folded.tail_grown:
         _send(RunTailGrown(part=part))
+    _wake_if_more(part, folded.left)
+
+
+def _wake_if_more(part: int, left: Sequence[int]) -> None:
+    """Send the wake-ups that found the partition locked once more; `left` are batches that must wait."""
     with db.transaction() as tx:
-        more = partitions.has_more(tx, part, folded.left)
+        more = not partitions.is_stopped(tx, part) and partitions.has_more(tx, part, left)
     if more:
         _send(LogBatchStored(part=part))
 

@@ -96,7 +96,7 @@ def summary_of_run(tx: Transaction, run_id: int) -> dict[str, Any]:
                 if value is not None:
                     summary[f"{metric.name}.{statistic}"] = value
     manual = tx.execute("SELECT summary FROM run WHERE id = %s", (run_id,)).fetchall()
-    return summary | json.loads(manual[0][0] if manual else "{}")
+    return {**summary, **json.loads(manual[0][0] if manual else "{}")}
 
 
 def _latest(metrics: Sequence[RunMetric]) -> list[RunMetric]:

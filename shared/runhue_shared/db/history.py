@@ -3,7 +3,8 @@
 Points come from chunks and from the tail; at each step the record with the greatest ord stands.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runhue_shared.db import Transaction
-from runhue_shared.series.points import Points
+from runhue_shared.db.chunks import ChunkInfo, chunk_infos, read_chunks
+from runhue_shared.db.reduced import reduce_runs
+from runhue_shared.db.tails import points_in_tails
+from runhue_shared.series.columns import STEP_KEY, folded
+from runhue_shared.series.points import EMPTY, Points, concat, newest_per_step
 
 Stream = Literal["history", "system"]
 """`system` holds the machine's own samples; its steps are milliseconds."""
 
-STEP_KEY = "_step"
 MAX_STEP = 2**63 - 1
 
 
@@ -73,6 +77,7 @@ class Series:
 class ReducedSeries:
     """Numbers of one metric of one run in buckets of `bucket` steps, aligned at step 0.
 
+    Buckets at the edges of the asked range are whole, so that a bucket is the same whatever range is asked.
     All arrays have shape (buckets,): `start` the bucket's first step, `count` its points, `non_finite` those
     of them that are NaN or infinite, `last` the value at its greatest step and `last_step` that step, `low`
     and `high` over finite points (NaN where there is none). `reduced` is False when bucket is 1.
@@ -97,7 +102,50 @@ class ReducedSeries:
 
 def metrics_of_run(tx: Transaction, run_id: int, stream: Stream = "history") -> list[RunMetric]:
     """Every (metric, type) the run logged, by name and type. Includes `_step`, `_timestamp`, `_runtime`."""
-    raise NotImplementedError
+    rows = tx.execute(
+        "SELECT m.id, m.name, v.type, v.n, v.first_step, v.last_step, v.last_ord, v.last, v.last_json,"
+        " v.fmin, v.fmin_step, v.fmax, v.fmax_step, v.nan_count, v.inf_count"
+        " FROM run_metric v JOIN metric m ON m.id = v.metric_id WHERE v.run_id = %s AND m.stream = %s"
+        ' ORDER BY m.name COLLATE "C", v.type',
+        (run_id, stream),
+    )
+    return [_run_metric(*row) for row in rows]
+
+
+def _run_metric(
+    metric_id: int,
+    name: str,
+    type_: str,
+    *counts_and_last: Any,  # columns as Postgres gives them
+) -> RunMetric:
+    n, first_step, last_step, last_ord, last, last_json, *extremes = counts_and_last
+    value = last if last_json is None else json.loads(last_json)
+    return RunMetric(metric_id, name, type_, n, first_step, last_step, last_ord, last, value, *extremes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """A metric of the run, of whatever types."""
+
+    id: int
+    folded: str
+    name: str
+
+
+def _metrics(tx: Transaction, run_id: int, names: Sequence[str] | None, stream: Stream) -> list[_Metric]:
+    """The run's metrics of these names; without names all."""
+    rows = tx.execute(
+        "SELECT m.id, m.folded, m.name FROM metric m"
+        " WHERE m.id IN (SELECT metric_id FROM run_metric WHERE run_id = %s) AND m.stream = %s"
+        ' AND (%s::text[] IS NULL OR m.folded = ANY(%s)) ORDER BY m.name COLLATE "C"',
+        (run_id, stream, *[None if names is None else [_askable(name) for name in names]] * 2),
+    )
+    return [_Metric(*row) for row in rows]
+
+
+def _askable(name: str) -> str:
+    """The form by which names are compared; no metric's name has a NUL."""
+    return folded(name).replace("\0", "\ufffd")
 
 
 def read_series(
@@ -115,7 +163,69 @@ def read_series(
     Raises:
         ChunkCorrupt: stored bytes do not match their checksum; names the chunk.
     """
-    raise NotImplementedError
+    metrics = _metrics(tx, run_id, names, stream)
+    if names is None:
+        metrics = [metric for metric in metrics if metric.folded != STEP_KEY]
+    stored = _Stored(tx, run_id, metrics, from_step, to_step, stream)
+    return [
+        Series(metric.name, type_, points)
+        for metric, found in stored.read(from_step, to_step)
+        for type_, points in sorted(found.by_type().items())
+    ]
+
+
+class _Stored:
+    """Points of some metrics of one run: the tail decoded once, chunks as they are asked for."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        run_id: int,
+        metrics: Sequence[_Metric],
+        from_step: int,
+        to_step: int,
+        stream: Stream,
+    ) -> None:
+        self._tx = tx
+        self._metrics = metrics
+        ids = [metric.id for metric in metrics]
+        wanted = {(str(stream), metric.folded): metric.id for metric in metrics}
+        tail = points_in_tails(tx, {run_id: wanted}) if metrics else {}
+        chunks = chunk_infos(tx, [run_id], ids, from_step, to_step)
+        self._tail = {number: tail.get((run_id, number), EMPTY) for number in ids}
+        self._chunks = {number: chunks.get((run_id, number), []) for number in ids}
+
+    def read(self, from_step: int, to_step: int) -> Iterator[tuple[_Metric, Points]]:
+        """Each metric with its points of all types in the range, which lies in the range of the start."""
+        needed = [
+            chunk
+            for chunks in self._chunks.values()
+            for chunk in chunks
+            if chunk.step_max >= from_step and chunk.step_min <= to_step
+        ]
+        read = read_chunks(self._tx, needed)
+        for metric in self._metrics:
+            parts = [read[chunk.id] for chunk in self._chunks[metric.id] if chunk.id in read]
+            points = newest_per_step(concat([*parts, self._tail[metric.id]]))
+            yield metric, points.between(from_step, to_step)
+
+    def window_end(self, from_step: int, rows: int) -> int:
+        """A step up to which little more than `rows` points of any metric lie, from `from_step` on."""
+        ends = [
+            step for number in self._chunks for step in _window(self._chunks[number], self._tail[number],
+            from_step, rows)
+        ]  # fmt: skip
+        return min(ends, default=MAX_STEP)
+
+
+def _window(chunks: Sequence[ChunkInfo], tail: Points, from_step: int, rows: int) -> Iterator[int]:
+    """Where the chunk that begins the window ends, and where the tail has given enough."""
+    ahead = [chunk.step_max for chunk in chunks if chunk.step_max >= from_step]
+    if ahead:
+        yield min(ahead)
+    at = int(np.searchsorted(tail.steps, from_step)) + rows
+    if at < len(tail):
+        yield int(tail.steps[at])
 
 
 def read_rows(
@@ -134,7 +244,29 @@ def read_rows(
     Raises:
         ChunkCorrupt: stored bytes do not match their checksum; names the chunk.
     """
-    raise NotImplementedError
+    last = MAX_STEP if to_step is None else to_step
+    wanted = None if names is None else [name for name in names if folded(name) != STEP_KEY] or [STEP_KEY]
+    metrics = _metrics(tx, run_id, wanted, stream)
+    stored = _Stored(tx, run_id, metrics, from_step, last, stream)
+    rows: list[dict[str, Any]] = []
+    while from_step <= last and (limit is None or len(rows) < limit):
+        until = last if limit is None else min(stored.window_end(from_step, limit - len(rows)), last)
+        rows += _rows(list(stored.read(from_step, until)))
+        from_step = until + 1
+    return rows if limit is None else rows[:limit]
+
+
+def _rows(metrics: Sequence[tuple[_Metric, Points]]) -> list[dict[str, Any]]:
+    """Rows of the metrics' points, by step."""
+    rows: dict[int, dict[str, Any]] = {}
+    steps = np.unique(np.concatenate([np.empty(0, np.int64), *(points.steps for _, points in metrics)]))
+    for step in steps.tolist():
+        rows[step] = {STEP_KEY: step}
+    for metric, points in metrics:
+        if metric.folded != STEP_KEY:
+            for step, value in zip(points.steps.tolist(), points.plain(), strict=True):
+                rows[step][metric.name] = value
+    return list(rows.values())
 
 
 def read_reduced(
@@ -148,12 +280,26 @@ def read_reduced(
 ) -> list[ReducedSeries]:
     """The metric's numbers per run, in at most `points` buckets over the asked range; runs without: absent.
 
-    The bucket is the smallest power of two for which the whole range (by default up to the last step of
-    any of the runs) has at most `points` buckets; a run with no more than `points` points in the range comes
-    unreduced (bucket 1).
-    The same points give the same buckets whatever way they arrived.
+    The bucket is the smallest power of two for which the range, cut to the steps that any of the runs has,
+    takes at most `points` buckets; a run with no more than `points` points in them comes unreduced
+    (bucket 1). The same points give the same buckets whatever way they arrived.
 
     Raises:
         ChunkCorrupt: stored bytes do not match their checksum; names the block.
     """
-    raise NotImplementedError
+    return [
+        ReducedSeries(
+            run_id=found.series.run_id,
+            key=found.series.name,
+            bucket=found.bucket,
+            n=found.buckets.points,
+            start=found.buckets.index * found.bucket,
+            count=found.buckets.count,
+            non_finite=found.buckets.non_finite,
+            last=found.buckets.last,
+            last_step=found.buckets.last_step,
+            low=found.buckets.low,
+            high=found.buckets.high,
+        )
+        for found in reduce_runs(tx, run_ids, name, from_step, to_step, points, stream)
+    ]

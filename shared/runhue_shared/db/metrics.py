@@ -131,6 +131,16 @@ def metric_names(tx: Transaction, metric_ids: Sequence[int]) -> list[MetricName]
     return [MetricName(*row) for row in rows]
 
 
+def metrics_in_run(tx: Transaction, run_id: int) -> list[MetricName]:
+    """Names of the metrics that a run has, by id."""
+    rows = tx.execute(
+        "SELECT id, stream, folded, name FROM metric"
+        " WHERE id IN (SELECT metric_id FROM run_metric WHERE run_id = %s) ORDER BY id",
+        (run_id,),
+    )
+    return [MetricName(*row) for row in rows]
+
+
 def last_steps(tx: Transaction, run_ids: Sequence[int], metric_ids: Sequence[int]) -> NDArray[np.int64]:
     """For each (run, metric) given as two lists, the last step of all its types, or `NO_STEP`."""
     row = tx.execute(

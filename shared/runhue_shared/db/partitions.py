@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import psycopg
+
 from runhue_shared.db import Transaction
 
 LOCK_CLASS = 0x52_48_46  # "RHF": partition locks apart from other advisory locks
@@ -39,6 +41,18 @@ def try_lock(tx: Transaction, part: int) -> bool:
     """Whether this transaction now is the only one that folds or compacts `part`, until it ends."""
     row = tx.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (LOCK_CLASS, part))
     return bool(row.fetchall()[0][0])
+
+
+def wait_for_lock(tx: Transaction, part: int, seconds: float) -> bool:
+    """As `try_lock`, but wait for it up to `seconds`."""
+    try:
+        with tx.transaction():
+            tx.execute("SELECT set_config('lock_timeout', %s, true)", (f"{int(seconds * 1000)}ms",))
+            tx.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_CLASS, part))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    tx.execute("SELECT set_config('lock_timeout', '0', true)")
+    return True
 
 
 def is_stopped(tx: Transaction, part: int) -> bool:

@@ -99,15 +99,15 @@ def points_in_body(body: TailBody, wanted: WantedMetrics) -> list[tuple[int, Poi
     return found
 
 
-def runs_to_compact(tx: Transaction, part: int, limit: int) -> list[int]:
-    """Runs of the partition whose tail is large, or their run over and the tail not small."""
+def runs_to_compact(tx: Transaction, part: int, limit: int) -> list[tuple[int, int]]:
+    """(team, run) of the partition's tails that are large, or not small and the run over; largest first."""
     rows = tx.execute(
-        "SELECT t.run_id FROM run_tail t JOIN run r ON r.id = t.run_id"
+        "SELECT t.team_id, t.run_id FROM run_tail t JOIN run r ON r.id = t.run_id"
         " WHERE t.part = %s AND (t.rows >= %s OR t.bodies >= %s OR r.state <> 'running' AND t.rows >= %s)"
         " ORDER BY t.bodies DESC, t.run_id LIMIT %s",
         (part, COMPACT_ROWS, COMPACT_BODIES, COMPACT_ROWS_FINISHED, limit),
     )
-    return [run_id for (run_id,) in rows]
+    return [(team_id, run_id) for team_id, run_id in rows]
 
 
 def delete_tail(tx: Transaction, run_id: int) -> None:
