@@ -86,7 +86,7 @@ _CONFIG_STATS = sql.SQL(
     " FROM targets t LEFT JOIN run_config c ON c.run_id = t.run_id AND c.path = t.key"
     " LEFT JOIN LATERAL (SELECT CASE"
     "  WHEN c.type = 'number' THEN c.number"
-    "  WHEN c.type <> 'string' OR NOT t.coerce_numeric_strings THEN NULL"
+    "  WHEN c.type IS DISTINCT FROM 'string' OR NOT t.coerce_numeric_strings THEN NULL"
     r"  WHEN c.string !~ '^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$' THEN NULL"
     "  WHEN pg_input_is_valid(c.string, 'double precision') THEN c.string::double precision"
     "  WHEN c.string ~ '[eE]-' THEN 0 WHEN c.string ~ '[eE]' THEN 'Infinity'"
