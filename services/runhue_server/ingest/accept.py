@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 import structlog
 from prometheus_client import Counter, Histogram
+from psycopg_pool import PoolTimeout
 
 from runhue_server.ingest.liveness import revive
 from runhue_server.ingest.load import Load
@@ -27,6 +28,7 @@ from runhue_shared.settings import MEBIBYTE
 GROUP_BATCHES = 1000
 GROUP_BYTES = 32 * MEBIBYTE
 ATTEMPTS = 3
+POOL_SECONDS = 2.0
 LOCKED_PAUSE = 0.002
 LOCKED_SECONDS = 10.0
 """A batch waits this long for a writer that is locked (by folding); then its sender is to come again."""
@@ -228,9 +230,12 @@ class Committer:
         """One transaction. Tried again when the connection broke: what did commit counts as durable then."""
         for attempts_left in reversed(range(ATTEMPTS)):
             try:
-                with db.transaction() as tx:
+                with db.transaction(POOL_SECONDS) as tx:
                     settled = settle(tx, group)
                 break
+            except PoolTimeout:
+                self._load.database_failed()
+                raise
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 self._load.database_failed()
                 if not attempts_left:

@@ -20,6 +20,7 @@ FULL_PRESSURE_SECONDS = 1.0
 """A commit that takes this long, waiting included, is full pressure."""
 
 SMOOTHING = 0.2
+POOL_SECONDS = 2.0
 
 _depth = Gauge("runhue_ingest_inbox_depth", "Batches that wait to be folded, as last counted")
 _held = Gauge("runhue_ingest_held_bytes", "Bytes of bodies in memory")
@@ -89,7 +90,7 @@ class Load:
         Raises:
             psycopg.OperationalError: the database is away.
         """
-        with db.transaction() as tx:
+        with db.transaction(POOL_SECONDS) as tx:
             self._inbox_depth = inbox.depth(tx, self._settings.inbox_high_water_rows + 1)
         self._database_away = False
         # What was slow stays remembered only while it goes on.

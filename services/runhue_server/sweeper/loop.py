@@ -19,6 +19,7 @@ LIVENESS_SECONDS = 5.0
 HEARTBEAT_AGE_SECONDS = 10.0
 """A running run's own last sign of life is at most about this old; its writers' are exact."""
 
+REUNION_SECONDS = 60.0
 FORGET_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
@@ -78,11 +79,15 @@ class Chore:
 
     do: Callable[[], list[Message]]
     interval: float = 0.0
+    patience: float = 0.0
+    """Seconds to let pass after the start, and after an outage, before doing it."""
     due: float = 0.0
     failing: bool = field(default=False)
 
     def sweep(self, now: float) -> None:
         """Do it when it is due, and send what it asks for; an outage is logged once, at its start and end."""
+        if not self.due:
+            self.due = now + self.patience
         if now < self.due:
             return
         self.due = now + self.interval
@@ -93,6 +98,7 @@ class Chore:
             if not self.failing:
                 _log.warning("chore_failed", chore=self.do.__name__, error=str(error))
             self.failing = True
+            self.due = now + max(self.interval, self.patience)
             return
         if self.failing:
             _log.info("chore_works_again", chore=self.do.__name__)
@@ -107,7 +113,8 @@ def chores() -> list[Chore]:
         Chore(wake_for_colors),
         Chore(wake_for_tails, TAILS_SECONDS),
         Chore(note_heartbeats, LIVENESS_SECONDS),
-        Chore(crash_silent_runs, LIVENESS_SECONDS),
+        # Writers that could not reach us are not silent: they get time to speak again.
+        Chore(crash_silent_runs, LIVENESS_SECONDS, min(settings().heartbeat_timeout, REUNION_SECONDS)),
         Chore(forget_old, FORGET_SECONDS),
     ]
 

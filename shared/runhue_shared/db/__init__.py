@@ -42,14 +42,14 @@ def _pool() -> ConnectionPool[Transaction]:
 
 
 @contextmanager
-def transaction() -> Iterator[Transaction]:
+def transaction(timeout: float | None = None) -> Iterator[Transaction]:
     """One transaction of the process's pool: commits at the end, rolls back on an exception.
 
     Raises:
-        psycopg_pool.PoolTimeout: no connection within 10 s.
+        psycopg_pool.PoolTimeout: no connection within `timeout` seconds, 10 when None.
         psycopg.OperationalError: the server went away.
     """
-    with _pool().connection() as connection:
+    with _pool().connection(timeout) as connection:
         yield connection
 
 
