@@ -71,12 +71,10 @@ def legend_title(coloring: Coloring) -> str:
 
 def plain_line(coloring: Coloring) -> str:
     """The legend in one line, for logs."""
-    parts = [
-        f"{bucket.label}: {count}"
-        for bucket, count in zip(coloring.legend.buckets, coloring.counts, strict=True)
-    ]
     rest = len(coloring.runs) - coloring.valued
-    return f"{legend_title(coloring)}: {len(coloring.runs)} runs; {', '.join(parts)}; no value: {rest}"
+    counts = zip(coloring.legend.buckets, coloring.counts, strict=True)
+    parts = [f"{bucket.label}: {count}" for bucket, count in counts] + [f"no value: {rest}"]
+    return f"{legend_title(coloring)}: {len(coloring.runs)} runs; {', '.join(parts)}"
 
 
 def _of_theme(colors: ColorPair, theme: Theme) -> str:

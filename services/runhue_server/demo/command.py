@@ -1,6 +1,7 @@
 """`runhue demo`."""
 
 import os
+import signal
 import socket
 import tempfile
 import time
@@ -35,7 +36,8 @@ PAUSE, FAST_PAUSE = 0.05, 0.0
 def demo(data_dir: Path, leave: bool, fast: bool) -> None:
     """Start everything, log 60 real runs from several processes, and show them colored while they log."""
     console = Console(highlight=False)
-    console.print(f"starting Postgres, Valkey and the services on {data_dir}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console.print(f"starting Postgres, Valkey and the services on {data_dir}", soft_wrap=True)
     try:
         with Stack(data_dir, api_port=free_port(API_PORT), ingest_port=free_port(INGEST_PORT)) as stack:
             verified = show_runs(stack, console, FAST_PAUSE if fast else PAUSE)
@@ -66,7 +68,7 @@ def show_runs(stack: Stack, console: Console, pause: float) -> bool:
             follow(watcher, training, console)
         took = time.monotonic() - began
         verified = report(watcher, training, console, took)
-        console.print(addresses(stack, workspace))
+        console.print(addresses(stack, workspace), soft_wrap=True)
     return verified
 
 
@@ -75,15 +77,14 @@ def report(watcher: Watcher, training: Training, console: Console, took: float) 
     wrong = list(watcher.mixed)
     wrong += differences(watcher.latest) if watcher.latest is not None else ["no colors were published"]
     for problem in wrong[:SHOWN_DIFFERENCES]:
-        console.print(f"WRONG: {problem}")
+        console.print(f"WRONG: {problem}", soft_wrap=True)
     if wrong:
         console.print(f"{len(wrong)} differences from the computation from scratch")
         return False
-    console.print(f"one run was killed with kill -9 and recovered: {training.recovered}")
-    console.print(
-        f"{RUNS} runs, colors verified against a from-scratch computation; "
-        f"{watcher.versions} versions seen in {took:.0f} s, none of them mixed"
-    )
+    console.print(f"one run was killed with kill -9 and recovered: {training.recovered}", soft_wrap=True)
+    verdict = f"{RUNS} runs, colors verified against a from-scratch computation"
+    seen = f"{watcher.versions} versions seen in {took:.0f} s, none of them mixed"
+    console.print(f"{verdict}; {seen}", soft_wrap=True)
     return True
 
 

@@ -1,0 +1,86 @@
+"""`runhue demo` from start to end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runhue_server.demo.expected import SETTINGS, differences
+from runhue_server.demo.trials import DIVERGING, RUNS, logged, trials
+from tests.integration.public_api.running import until
+from tests.unit.public_api.model_server import ModelServer
+
+pytestmark = pytest.mark.stack
+
+FULL_DEMO_SECONDS = 120
+
+
+def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("RUNHUE_")}
+    command = [sys.executable, "-m", "runhue", "demo", "--data-dir", str(folder / "demo"), "--fast", *options]
+    return subprocess.Popen(
+        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_the_demo_verifies_its_colors_and_leaves_nothing_running(tmp_path: Path) -> None:
+    """60 runs, one diverged and one killed, are as computed from scratch; all processes are gone at the end."""
+    began = time.monotonic()
+    process = start(tmp_path, "--exit")
+    said, _ = process.communicate(timeout=FULL_DEMO_SECONDS)
+
+    assert process.returncode == 0, said
+    assert "60 runs, colors verified against a from-scratch computation" in said
+    assert "killed with kill -9 and recovered" in said
+    assert "/docs" in said
+    assert time.monotonic() - began < FULL_DEMO_SECONDS
+    assert _using(tmp_path) == []
+
+
+def test_the_demo_can_be_stopped(tmp_path: Path) -> None:
+    """Ctrl-C while it trains stops everything it started."""
+    process = start(tmp_path)
+    assert process.stdout is not None
+    until(lambda: "acc (max)" in process.stdout.readline())
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert process.returncode != 0
+    until(lambda: not _using(tmp_path))
+
+
+def test_the_trials_are_always_the_same() -> None:
+    """What is trained and what is checked are the same numbers, and one run has nothing but NaN."""
+    values = [[row["acc"] for row in logged(trial)] for trial in trials()]
+
+    assert len(values) == RUNS
+    assert repr(values) == repr([[row["acc"] for row in logged(trial)] for trial in trials()])
+    assert [number for number, run in enumerate(values) if any(value != value for value in run)] == [
+        DIVERGING
+    ]
+
+
+def test_a_wrong_color_is_noticed() -> None:
+    """The check of the demo can fail: a coloring without runs differs in every one."""
+    problems = differences(ModelServer(SETTINGS).coloring())
+
+    assert len(problems) == 1 + RUNS
+
+
+def _using(folder: Path) -> list[str]:
+    """Command lines of processes that were started for this folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if any(str(folder) in word for word in words) and process.pid != os.getpid():
+            found.append(" ".join(words))
+    return found
