@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -23,8 +24,6 @@ INGEST_PORT = 8081
 READY = 200
 HEARTBEAT_LIMIT_SECONDS = 30
 FOLLOW_SECONDS = 0.3
-# Modules whose presence means that the SDK was loaded into this process.
-HEAVY = ("httpx", "msgspec", "rich")
 
 PORT = click.IntRange(0, 65535)
 
@@ -68,7 +67,8 @@ def up(data_dir: Path, host: str, port: int, ingest_port: int, as_json: bool, ve
     """Start everything on this machine and stay until Ctrl-C.
 
     Postgres and Valkey are started from wheels or PATH unless RUNHUE_DATABASE_URL or DATABASE_URL, and
-    RUNHUE_REDIS_URL or REDIS_URL, name servers to use.
+    RUNHUE_REDIS_URL or REDIS_URL, name servers to use. Started by root, the embedded servers run as
+    RUNHUE_EMBEDDED_USER or nobody.
     """
     _become_small()
     stack = Stack(
@@ -94,8 +94,7 @@ def up(data_dir: Path, host: str, port: int, ingest_port: int, as_json: bool, ve
 
 def _become_small() -> None:
     """Start over without the SDK's modules, which the supervisor would hold for its whole life."""
-    by_name = Path(sys.argv[0]).name == "runhue"
-    if by_name and any(name in sys.modules for name in HEAVY):
+    if Path(sys.argv[0]).name == "runhue":
         os.execv(sys.executable, [sys.executable, "-m", "runhue_server", *sys.argv[1:]])  # noqa: S606
 
 
@@ -154,9 +153,8 @@ Runhue is up.
   Data       {stack.data_dir}
   Key        {stack.api_key_file}
 
-Log in from a training script's shell:
-  export RUNHUE_BASE_URL={stack.api_url}
-  export RUNHUE_API_KEY=$(cat {stack.api_key_file})
+Log in on this machine:
+  runhue login --host {stack.api_url} --key-stdin < {shlex.quote(str(stack.api_key_file))}
 Ctrl-C stops it; the data stays.
 """
 

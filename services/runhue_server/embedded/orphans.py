@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -30,28 +31,34 @@ class ProcessRecord:
     layer: int
 
 
+@lru_cache(maxsize=1)
+def _boot_id() -> str:
+    return BOOT_ID.read_text(encoding="utf-8").strip()
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """Fields of /proc/<pid>/stat from the third (state) on; the second may contain spaces."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+
+
 def start_mark(pid: int) -> str:
-    """A text that only this life of `pid` has; empty when there is no such process.
+    """A text that only this life of `pid` has; empty when there is no such process, or only its zombie.
 
     On Linux boot id and start tick, which a change of the clock cannot move.
     """
     try:
         if sys.platform == "linux":
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            return f"{BOOT_ID.read_text(encoding='utf-8').strip()}:{fields[19]}"
-        return f"{psutil.Process(pid).create_time():.2f}"
+            fields = _stat_fields(pid)
+            return "" if fields[0] == "Z" else f"{_boot_id()}:{fields[19]}"
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
     except (OSError, psutil.Error):
         return ""
 
 
 def is_running(pid: int, mark: str) -> bool:
     """Whether the life of `pid` that `mark` names goes on; a zombie's does not."""
-    if not mark or start_mark(pid) != mark:
-        return False
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
+    return bool(mark) and start_mark(pid) == mark
 
 
 def write_records(path: Path, records: Iterable[ProcessRecord]) -> None:
