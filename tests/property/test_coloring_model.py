@@ -136,7 +136,7 @@ def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 def test_any_sequence_ends_in_the_colors_from_scratch(
     connection: psycopg.Connection[Any], operations: list[tuple[Any, ...]]
 ) -> None:
-    """Logging, rewriting, deleting, grouping, filtering and hiding in any order end in the reference's colors."""
+    """Logging, rewriting, deleting, grouping, filtering, hiding in any order end in the reference's colors."""
     try:
         colored = ColoredProject(connection)
         for name, *arguments in operations:

@@ -123,7 +123,10 @@ _HOLD_OF_WORKSPACES = _HOLD.format(sql.SQL("c.workspace_id"))
 
 
 def hold_colorings(tx: Transaction, scale_ids: Sequence[int]) -> list[HeldColoring]:
-    """The colorings in force that go by these scales, locked; the caller holds the scales."""
+    """The colorings in force that go by these scales, locked; the caller holds the scales.
+
+    One that is just leaving for another scale is waited for, and left out.
+    """
     with tx.cursor(row_factory=class_row(HeldColoring)) as cursor:
         cursor.execute(_HOLD_OF_SCALES, (list(scale_ids),), prepare=True)
         return cursor.fetchall()
@@ -131,6 +134,8 @@ def hold_colorings(tx: Transaction, scale_ids: Sequence[int]) -> list[HeldColori
 
 def hold_coloring(tx: Transaction, workspace_id: int) -> HeldColoring | None:
     """A workspace's coloring in force, locked; None before the first. The caller holds the workspace."""
+    # Locked on its own first: after a wait, Postgres would join the newer row with the older legend.
+    tx.execute("SELECT 1 FROM workspace_coloring WHERE workspace_id = %s FOR NO KEY UPDATE", (workspace_id,))
     with tx.cursor(row_factory=class_row(HeldColoring)) as cursor:
         cursor.execute(_HOLD_OF_WORKSPACES, ([workspace_id],))
         return cursor.fetchone()

@@ -123,7 +123,7 @@ class LoggedProject:
         return recolor.flush_scales(self.tx, self.scale_ids())
 
     def scale_ids(self) -> list[int]:
-        return [scale_id for (scale_id,) in self.tx.execute("SELECT id FROM scale ORDER BY id")]
+        return scale_ids(self.tx)
 
     def events(self, workspace_id: int) -> list[dict[str, Any]]:
         """Events of a workspace so far, in order."""
@@ -195,6 +195,11 @@ class LoggedProject:
                 max(finite, default=None),
             ),
         )
+
+
+def scale_ids(tx: Transaction) -> list[int]:
+    """Every scale there is."""
+    return [scale_id for (scale_id,) in tx.execute("SELECT id FROM scale ORDER BY id")]
 
 
 def project_in(url: str) -> LoggedProject:

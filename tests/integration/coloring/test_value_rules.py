@@ -55,7 +55,7 @@ def log_histories(project: LoggedProject) -> None:
 def test_metric_values_follow_the_rules(
     project: LoggedProject, y: str, key_type: str | None, is_early: bool
 ) -> None:
-    """Types, non-finite numbers, nulls and missing keys give the reference's values and reasons (S5, S6, S8, S11)."""
+    """Types, non-finite numbers, nulls and missing keys give the reference's answer (S5 to S11)."""
     settings = {"key": {**METRIC, "type": key_type}, "y": y}
     early = project.workspace(settings) if is_early else 0
 
@@ -208,7 +208,7 @@ def test_strings_postgres_cannot_hold_do_not_stop_a_scale(project: LoggedProject
 def test_hidden_runs_leave_the_range_only_when_asked(
     project: LoggedProject, population: str, key: Mapping[str, Any]
 ) -> None:
-    """Hidden runs define the range, unless the population is the visible ones; they are colored either way (S1)."""
+    """Hidden runs define the range unless the population is the visible ones; all are colored (S1)."""
     settings = {"key": key, "population": population}
     for index in range(6):
         project.add_run(f"r{index}")
@@ -223,7 +223,7 @@ def test_hidden_runs_leave_the_range_only_when_asked(
 
 
 def test_group_has_the_exact_mean_of_its_members(project: LoggedProject) -> None:
-    """Every member takes the mean of the group's numbers, also one without; moving a run changes two groups."""
+    """Every member takes the mean of its group, also one without a number; moving one changes two groups."""
     settings = {"key": METRIC, "per_group": True, "buckets": 4}
     workspace = project.workspace(settings)
     for index, group in enumerate(["a", "a", "a", "b", "b", None, "c"]):
