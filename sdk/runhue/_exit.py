@@ -15,7 +15,7 @@ from types import FrameType, TracebackType
 from typing import NoReturn
 
 from runhue import _current
-from runhue._run import FinishState
+from runhue._run import INTERRUPTED, FinishState, exit_code_of
 from runhue._terminal import Terminal
 
 SIGTERM_SECONDS = 10.0
@@ -67,14 +67,14 @@ def failed() -> bool:
 
 def _note_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        _outcome.state, _outcome.exit_code = "killed", 128 + signal.SIGINT
+        _outcome.state, _outcome.exit_code = "killed", INTERRUPTED
     else:
         _outcome.state, _outcome.exit_code = "failed", 1
     _excepthook(kind, error, trace)
 
 
 def _note_exit(status: object = None, /) -> NoReturn:
-    code = status if isinstance(status, int) else int(status is not None)
+    code = exit_code_of(status)
     _outcome.state, _outcome.exit_code = "failed" if code else "finished", code
     _exit(status)  # type: ignore[arg-type]  # sys.exit takes any object
     raise SystemExit(status)

@@ -26,6 +26,8 @@ AlertLevel = Literal["info", "warn", "error"]
 FinishState = Literal["finished", "failed", "killed"]
 ALERT_LEVELS = {"info": "info", "warn": "warn", "warning": "warn", "error": "error"}
 ALERT_WAIT_SECONDS = 60.0
+INTERRUPTED = 130
+"""Exit code of a process ended by Ctrl-C: 128 + SIGINT, as shells have it."""
 
 
 class Run:
@@ -70,7 +72,12 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.finish(0 if kind is None else 1)
+        if isinstance(error, KeyboardInterrupt):
+            self.finish_as("killed", INTERRUPTED, self.settings.finish_timeout)
+        elif isinstance(error, SystemExit):
+            self.finish(exit_code_of(error.code))
+        else:
+            self.finish(0 if kind is None else 1)
 
     def __repr__(self) -> str:
         return f"<runhue.Run {'/'.join(filter(None, (self.team, self.project, self.id)))}>"
@@ -338,6 +345,11 @@ class Run:
 
     def _set_attribute(self, field: str, value: object) -> None:
         self._recorder.record(records.AttributesChanged({field: plain(value, field)}))
+
+
+def exit_code_of(status: object) -> int:
+    """The exit code that `sys.exit(status)` gives the process."""
+    return status if isinstance(status, int) else int(status is not None)
 
 
 def _seconds(duration: float | dt.timedelta) -> float:

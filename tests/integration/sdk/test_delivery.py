@@ -14,6 +14,8 @@ from tests.integration.sdk.conftest import RunSettings
 from tests.integration.sdk.cutting_proxy import CuttingProxy
 from tests.integration.sdk.ingest_server import IngestServer, assert_contiguous, rows_in
 
+pytestmark = pytest.mark.stack
+
 
 def expected(count: int, first: int = 0) -> list[tuple[int, dict[str, object]]]:
     return [(step, {"loss": step / 7, "n": step}) for step in range(first, first + count)]
