@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+VERSION = re.compile(r"[0-9]{1,18}")
 STREAM_ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 COLORING_UPDATED = "coloring.updated"
 

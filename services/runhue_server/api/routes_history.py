@@ -24,7 +24,8 @@ from runhue_server.api.resources import (
 from runhue_server.api.run_answers import JsonObject
 from runhue_shared import db
 from runhue_shared.db import history, runs
-from runhue_shared.db.history import MAX_STEP, STEP_KEY, ReducedSeries, Stream
+from runhue_shared.db.history import MAX_STEP, ReducedSeries, Stream
+from runhue_shared.series.columns import STEP_KEY
 
 router = APIRouter(prefix="/api/v1/projects/{team}/{project}", tags=["history"])
 

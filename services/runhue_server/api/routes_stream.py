@@ -25,6 +25,8 @@ from runhue_server.api.resources import (
 from runhue_server.web.auth import principal_of
 from runhue_server.web.problems import SERVERS_AWAY, Forbidden, Unauthenticated
 from runhue_shared import db
+from runhue_shared.db.color_settings import WorkspaceUnknown
+from runhue_shared.db.colorings import coloring_head
 from runhue_shared.db.keys import Principal
 from runhue_shared.live import WATCH_TTL_SECONDS, watch_key
 
@@ -135,8 +137,8 @@ async def _first(feed: Feed, subscription: Subscription, joined: str) -> bytes:
     since = subscription.since
     if since is None:
         return frames.position(joined)
-    if subscription.workspace_id and since.isdecimal():
-        missed = await events_after_version(feed, subscription.workspace_id, int(since), joined)
+    if subscription.workspace_id and frames.VERSION.fullmatch(since):
+        missed = await _after_version(feed, subscription.workspace_id, int(since), joined)
     elif frames.STREAM_ID.fullmatch(since):
         missed = await missed_events(feed, since, joined)
     else:
@@ -145,6 +147,23 @@ async def _first(feed: Feed, subscription: Subscription, joined: str) -> bytes:
         return frames.reset(joined, "the events since then are not all there any more")
     heard = [event.frame for event in missed if subscription.workspace_id in (0, event.workspace_id)]
     return b"".join(heard) + frames.position(joined)
+
+
+async def _after_version(
+    feed: Feed, workspace_id: int, version: int, joined: str
+) -> list[frames.Event] | None:
+    """Events behind a version. Who holds the one in force has missed nothing, however old its event is."""
+    if await anyio.to_thread.run_sync(_version, workspace_id) == version:
+        return []
+    return await events_after_version(feed, workspace_id, version, joined)
+
+
+def _version(workspace_id: int) -> int | None:
+    try:
+        with db.transaction() as tx:
+            return coloring_head(tx, workspace_id).version
+    except WorkspaceUnknown:
+        return None
 
 
 async def _may_go_on(feeds: Feeds, subscription: Subscription) -> bool:

@@ -1,10 +1,19 @@
 """Rows for the API to read, put where ingest and folding put them."""
 
 import json
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runhue_server.aggregation.fold import fold_partition
 from runhue_shared import db
+from runhue_shared.db.inbox import InboxRow, WriterProgress, store
+from runhue_shared.db.metrics import MetricIds
+from runhue_shared.events import LogBatch, encode_batch, encode_rows
+from runhue_shared.settings import settings
+
+PART = 7
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,34 @@ class Stored:
                     (self.team.id, run_id, self._metric(tx, name), type_, number, json.dumps(value)),
                 )
         return int(run_id)
+
+    def log(self, public_id: str, rows: Sequence[Mapping[str, Any]], **parts: Any) -> int:
+        """A run with history, as a writer sends it and folding takes it; returns its internal id.
+
+        A row may name its `_step`; `parts` are further parts of the batch, with seqs behind the rows'.
+        """
+        steps = [
+            (at, row.get("_step", at), {k: v for k, v in row.items() if k != "_step"})
+            for at, row in enumerate(rows)
+        ]
+        batch = LogBatch(0, len(steps) + 99, rows=encode_rows(steps) if steps else None, **parts)
+        body, _ = encode_batch(batch)
+        run_id = self.add_run(public_id, part=PART, state="running", writer_count=1)
+        with db.transaction() as tx:
+            tx.execute(
+                "INSERT INTO inbox_partition (part, team_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                (PART, self.team.id),
+            )
+            (writer,) = tx.execute(
+                "INSERT INTO run_writer (team_id, run_id, writer, no, part, started_at)"
+                " VALUES (%s, %s, %s, 1, %s, 1000) RETURNING id",
+                (self.team.id, run_id, "0" * 32, PART),
+            ).fetchone() or (0,)
+            row = InboxRow(PART, self.team.id, run_id, writer, 0, batch.seq_hi, zlib.crc32(body), body)
+            store(tx, [row], [WriterProgress(writer, batch.seq_hi, 1, 0)])
+        with db.transaction() as tx:
+            fold_partition(tx, PART, MetricIds(), settings())
+        return run_id
 
     def _log(self, tx: db.Transaction, run_id: int, name: str, value: Any) -> None:
         type_, number, _, _ = typed(value)

@@ -1,0 +1,190 @@
+"""Who may do what, what every route refuses, and what needs no key."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from runhue_server.api.app import create_app
+from runhue_server.api.models_runs import ProjectDetail, Projects, Server, Viewer
+from runhue_server.api.requests import MAX_BODY_BYTES
+from tests.integration.api.stored import Stored, Team, bearer
+
+FILLED = {"team": "ours", "project": "mnist", "run": "r1", "workspace": "1", "legend_id": "x"}
+
+
+def operations() -> list[tuple[str, str]]:
+    """(method, path) of every route that needs a key."""
+    document = create_app().openapi()
+    return [
+        (method.upper(), path)
+        for path, found in document["paths"].items()
+        for method, operation in found.items()
+        if operation["security"]
+    ]
+
+
+def filled(path: str) -> str:
+    return path.format(**FILLED)
+
+
+@pytest.fixture
+def stranger(api_url: str) -> httpx.Client:
+    return httpx.Client(base_url=api_url, timeout=30)
+
+
+def test_every_route_needs_a_key(project: Stored, stranger: httpx.Client) -> None:
+    """Without a key, or with one that nobody made, every route answers 401 with a challenge."""
+    for headers in ({}, bearer("0" * 40), {"Authorization": "Basic bm90"}):
+        for method, path in operations():
+            answer = stranger.request(method, filled(path), headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), (method, path)
+            assert "Bearer" in answer.headers["www-authenticate"]
+
+
+def test_readers_change_nothing(project: Stored, teams: tuple[Team, Team], stranger: httpx.Client) -> None:
+    """A key with scope read is refused wherever something would change."""
+    changing = [(method, path) for method, path in operations() if method != "GET"]
+    assert len(changing) == 8
+    for method, path in changing:
+        answer = stranger.request(method, filled(path), headers=bearer(teams[0].reader), json={"name": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), (method, path)
+
+
+def test_other_teams_see_nothing(them: httpx.Client, project: Stored) -> None:
+    """With another team's key a project is not there, on any route, and its own list is empty."""
+    project.add_run("r1")
+    for method, path in operations():
+        if "{project}" not in path:
+            continue
+        answer = them.request(
+            method, filled(path), params={"key": "x"} if path.endswith("{project}/history") else None,
+            json={"name": "x"} if method in ("POST", "PATCH") and "stop" not in path and "runs" not in path
+            else {} if method == "PATCH" else None,
+        )  # fmt: skip
+        assert (answer.status_code, answer.json()["code"]) == (404, "project_not_found"), (method, path)
+    assert Projects.model_validate(them.get("/api/v1/projects").json()).projects == []
+
+
+def test_missing_runs_are_not_found(api: httpx.Client, project: Stored) -> None:
+    """Every route of a run that is not there says so."""
+    for method, path in operations():
+        if "{run}" in path and method != "DELETE":
+            answer = api.request(method, filled(path), json={} if method == "PATCH" else None)
+            assert (answer.status_code, answer.json()["code"]) == (404, "run_not_found"), (method, path)
+
+
+def test_every_route_refuses_unknown_parameters(api: httpx.Client, project: Stored) -> None:
+    """A query parameter that a route does not know is refused by name, everywhere."""
+    for method, path in operations():
+        answer = api.request(method, filled(path), params={"nonsense": "1"}, json={"name": "x"})
+        assert (answer.status_code, answer.json()["field"]) == (422, "nonsense"), (method, path)
+
+
+def test_server_needs_no_key(stranger: httpx.Client, project: Stored) -> None:
+    """One address is enough: the API names itself, ingest, and the limits."""
+    server = Server.model_validate(stranger.get("/api/v1/server").json())
+
+    assert server.api_url == str(stranger.base_url).rstrip("/")
+    assert server.ingest_url == "http://127.0.0.1:8081"
+    assert server.limits["max_request_bytes"] == MAX_BODY_BYTES
+
+
+def test_viewer(api: httpx.Client, stranger: httpx.Client, teams: tuple[Team, Team]) -> None:
+    """A key is told what it is, also when it comes as a password."""
+    bearer_answer = Viewer.model_validate(api.get("/api/v1/viewer").json())
+    basic = stranger.get("/api/v1/viewer", auth=("anyone", teams[0].reader)).json()
+
+    assert (bearer_answer.team, bearer_answer.scopes, bearer_answer.key_name) == ("ours", ["admin"], "admin")
+    assert (basic["team"], basic["scopes"]) == ("ours", ["read"])
+
+
+def test_projects(api: httpx.Client) -> None:
+    """Projects are listed by name, a page at a time, each with what goes on in it."""
+    for name in ("b", "a", "ä", "C"):
+        assert api.post("/api/v1/projects", json={"name": name}).status_code == 201
+
+    found: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = api.get(
+            "/api/v1/projects", params={"limit": 3, **({"cursor": cursor} if cursor else {})}
+        ).json()
+        found += [project["name"] for project in Projects.model_validate(page).projects]
+        cursor = page["next"]
+        if cursor is None:
+            break
+
+    assert found == ["C", "a", "b", "ä"]
+    detail = ProjectDetail.model_validate(api.get("/api/v1/projects/ours/ä").json())
+    assert (detail.runs, detail.running, detail.last_activity) == (0, 0, None)
+    assert detail.default_workspace > 0
+    assert api.post("/api/v1/projects", json={"name": "a"}).json()["code"] == "project_exists"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a?b", "x" * 129, "a\n", None, 3])
+def test_names_of_projects(api: httpx.Client, name: Any) -> None:
+    """A name that no address could carry is refused."""
+    answer = api.post("/api/v1/projects", json={"name": name})
+
+    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"x" * (MAX_BODY_BYTES + 1), 413, "body_too_large"),
+        (b"[" * 100_000, 422, "invalid_request"),
+        (b'{"name":' + b'{"a":' * 100 + b"1" + b"}" * 101, 422, "invalid_request"),
+        (b"{", 422, "invalid_request"),
+        (b"\xff\xfe", 422, "invalid_request"),
+        (b"", 422, "invalid_request"),
+        (b'{"name": "x", "name": 1e999, "y": NaN}', 422, "invalid_request"),
+    ],
+)
+def test_hostile_bodies(api: httpx.Client, content: bytes, status: int, code: str) -> None:
+    """Bodies that are large, deep or no JSON are refused quickly and in words."""
+    answer = api.post("/api/v1/projects", content=content, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+def test_bodies_without_a_length_are_bounded(api: httpx.Client) -> None:
+    """A body that comes in pieces without end is cut off at the limit."""
+    endless = (b" " * 65_536 for _ in range(10_000))
+
+    try:
+        status = api.post("/api/v1/projects", content=endless).status_code
+    except httpx.WriteError:  # the server answered and closed while we were still sending
+        status = 413
+
+    assert status == 413
+
+
+@pytest.mark.parametrize("path", ["/", "/ours/mnist", "/ours/mnist/runs/r1", "/<script>/x"])
+def test_pages_for_people(stranger: httpx.Client, teams: tuple[Team, Team], path: str) -> None:
+    """A person who opens an address learns what this is and where the reference stands."""
+    answer = stranger.get(path)
+
+    assert answer.headers["content-type"].startswith("text/html")
+    assert 'href="/docs"' in answer.text
+    assert "<script>" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_health_and_reference(stranger: httpx.Client, teams: tuple[Team, Team]) -> None:
+    """Probes, metrics and the reference are open."""
+    assert stranger.get("/healthz").status_code == 200
+    assert stranger.get("/readyz").json()["status"] == "ready"
+    assert "python_info" in stranger.get("/metrics").text
+    assert stranger.get("/docs").status_code == 200
+    assert json.loads(stranger.get("/openapi.json").text)["info"]["title"] == "Runhue API"
+
+
+def test_unknown_paths(api: httpx.Client) -> None:
+    """What there is not is a problem like any other."""
+    missing, wrong = api.get("/api/v1/nothing/there/at/all"), api.delete("/api/v1/viewer")
+
+    assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
