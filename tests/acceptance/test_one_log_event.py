@@ -79,12 +79,10 @@ def test_a_log_event_becomes_a_published_color(stack: Stack, http: httpx.Client,
     with http.stream("GET", path, timeout=httpx.Timeout(10, read=60)) as stream:
         lines = stream.iter_lines()
         train(stack, tmp_path, "high", first=0.8)
-        event = next(event for event in _events(lines) if "high" in json.dumps(event))
+        event = next(event for event in _events(lines) if _placed(event, "high"))
 
     assert event["type"] == "coloring.updated"
-    assert [(run["run_id"], run["bucket"]) for run in event["changed"] if run["run_id"] == "high"] == [
-        ("high", 2)
-    ]
+    assert _placed(event, "high") == [2]
     settled = until(lambda: _settled(http, workspace, {"low": 0.109, "high": 0.809}))
     assert {run["run_id"]: run["bucket"] for run in settled["runs"]} == {"low": 1, "high": 2}
     # 0.109 + (0.809 - 0.109) / 2, exactly in decimal.
@@ -153,3 +151,10 @@ def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         if line.startswith("data:"):
             yield json.loads(line.removeprefix("data:"))
+
+
+def _placed(event: dict[str, Any], run: str) -> list[int]:
+    """Buckets into which the event puts the run; none while it has no value yet."""
+    return [
+        changed["bucket"] for changed in event["changed"] if changed["run_id"] == run and changed["bucket"]
+    ]
