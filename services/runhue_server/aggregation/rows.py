@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,8 @@ from runhue_shared.db.dead_letters import Rejection
 from runhue_shared.db.metrics import (
     NO_STEP,
     MetricIds,
-    StatsColumns,
+    NumberColumns,
+    add_later_numbers,
     add_later_points,
     last_steps,
     stats_columns,
@@ -33,7 +33,6 @@ from runhue_shared.series.segments import (
     unpacked_pairs,
 )
 from runhue_shared.series.stats import SeriesStats, stats_of
-from runhue_shared.series.values import NUMBER
 from runhue_shared.settings import Settings
 
 
@@ -83,12 +82,12 @@ def fold_rows(
         return FoldedRows(rejections=rejections)
     writers = list({part.ready.writer.run_id: part.ready.writer for part in rows}.values())
     at = {writer.run_id: number for number, writer in enumerate(writers)}
-    merged = merge_segments(segments_of([_placed(part, at) for part in rows]))
+    merged = merge_segments(segments_of(list(_placed(rows, at))))
     cells = _cells(rows, at, limits.max_json_depth)
     pairs, refused = _known_pairs(tx, merged, cells, writers, limits.max_keys_per_run)
     later = _later_numbers(merged, cells, pairs)
     later_cells = _later_cells(merged, cells, pairs)
-    add_later_points(tx, _columns(later, writers, {part.step_id for part in rows}))
+    add_later_numbers(tx, _columns(later, writers, {part.step_id for part in rows}))
     add_later_points(tx, stats_columns([_of_run(writers, pair, stats) for pair, stats in later_cells]))
     merged_in = np.append(later.pair, [pair for pair, _ in later_cells]).astype(np.int64)
     _restate(tx, writers, np.setdiff1d(pairs.packed, merged_in))
@@ -101,9 +100,17 @@ def fold_rows(
     )
 
 
-def _placed(part: NamedRows, at: Mapping[int, int]) -> PlacedRows:
-    ids = [np.array([part.id_of(key) for key in block.keys], np.int64) for block in part.rows.numbers]
-    return PlacedRows(at[part.ready.writer.run_id], part.ready.base, part.rows, part.step_id, ids)
+def _placed(rows: Sequence[NamedRows], at: Mapping[int, int]) -> Iterator[PlacedRows]:
+    seen: dict[tuple[int, tuple[str, ...]], NDArray[np.int64]] = {}  # most batches have the same few key sets
+    for part in rows:
+        found = []
+        for block in part.rows.numbers:
+            keys = (part.step_id, tuple(block.keys))
+            ids = seen.get(keys)
+            if ids is None:
+                ids = seen[keys] = np.array([part.id_of(key) for key in block.keys], np.int64)
+            found.append(ids)
+        yield PlacedRows(at[part.ready.writer.run_id], part.ready.base, part.rows, part.step_id, found)
 
 
 def _cells(rows: Sequence[NamedRows], at: Mapping[int, int], max_depth: int) -> dict[int, Points]:
@@ -133,7 +140,7 @@ def _known_pairs(
     packed = np.union1d(merged.pair, np.array(list(cells), np.int64)) if cells else merged.pair
     run_of, metric_of = unpacked_pairs(packed)
     run_ids = np.array([writer.run_id for writer in writers], np.int64)[run_of]
-    pairs = _Pairs(packed, last_steps(tx, run_ids.tolist(), metric_of.tolist()))
+    pairs = _Pairs(packed, last_steps(tx, run_ids, metric_of))
     allowed = admitted(tx, run_ids, pairs.stored, limit)
     if allowed.all():
         return pairs, []
@@ -163,29 +170,26 @@ def _later_cells(
     ]
 
 
-def _columns(later: Segments, writers: Sequence[FoldingWriter], step_ids: set[int]) -> StatsColumns:
+def _columns(later: Segments, writers: Sequence[FoldingWriter], step_ids: set[int]) -> NumberColumns:
     """Merged segments as columns of `run_metric`."""
     run_of, metric_of = unpacked_pairs(later.pair)
-    metric_ids = metric_of.tolist()
-    owners = [writers[run] for run in run_of]
     finite = np.isfinite(later.low)
-    return StatsColumns(
-        team_id=[writer.team_id for writer in owners],
-        run_id=[writer.run_id for writer in owners],
-        metric_id=metric_ids,
-        type=[NUMBER] * len(owners),
-        n=later.n.tolist(),
-        first_step=later.first_step.tolist(),
-        last_step=later.last_step.tolist(),
-        last_ord=later.last_ord.tolist(),
-        last=later.last.tolist(),
+    return NumberColumns(
+        team_id=np.array([writer.team_id for writer in writers], np.int64)[run_of],
+        run_id=np.array([writer.run_id for writer in writers], np.int64)[run_of],
+        metric_id=metric_of,
+        n=later.n,
+        first_step=later.first_step,
+        last_step=later.last_step,
+        last_ord=later.last_ord,
+        last=later.last,
         last_json=_last_json(later, np.isin(metric_of, list(step_ids))),
-        fmin=_where(finite, later.low),
-        fmin_step=_where(finite, later.low_step),
-        fmax=_where(finite, later.high),
-        fmax_step=_where(finite, later.high_step),
-        nan_count=later.nan_count.tolist(),
-        inf_count=later.inf_count.tolist(),
+        low=later.low,
+        low_step=np.where(finite, later.low_step, NO_STEP),
+        high=later.high,
+        high_step=np.where(finite, later.high_step, NO_STEP),
+        nan_count=later.nan_count,
+        inf_count=later.inf_count,
     )
 
 
@@ -195,13 +199,6 @@ def _last_json(later: Segments, is_step: NDArray[np.bool_]) -> list[str | None]:
     for at in np.flatnonzero(later.last_int & np.isfinite(later.last)):
         texts[at] = str(later.last_step[at] if is_step[at] else int(later.last[at]))
     return texts
-
-
-def _where(mask: NDArray[np.bool_], values: NDArray[Any]) -> list[Any]:  # floats or ints, None outside
-    found: list[Any] = values.tolist()
-    for at in np.flatnonzero(~mask):
-        found[at] = None
-    return found
 
 
 def _of_run(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runhue_shared.db import Transaction
+from runhue_shared.db.arrays import bigints, integers
 from runhue_shared.settings import settings
 
 KEEP = "10 minutes"
@@ -50,8 +51,8 @@ def mark_metrics(tx: Transaction, pairs: Sequence[tuple[int, int]]) -> bool:
         " JOIN scale_metric s ON s.project_id = m.project_id AND s.folded = m.folded)"
         " INSERT INTO scale_dirty (scale_id, run_id, team_id)"
         " SELECT DISTINCT t.scale_id, p.run_id, t.team_id FROM touched t"
-        " JOIN unnest(%s::bigint[], %s::int[]) AS p (run_id, metric_id) ON p.metric_id = t.id",
-        (sorted(set(metrics)), list(runs), list(metrics)),
+        " JOIN unnest(%b::bigint[], %b::int[]) AS p (run_id, metric_id) ON p.metric_id = t.id",
+        (sorted(set(metrics)), bigints(runs), integers(metrics)),
     )
     return done.rowcount > 0
 

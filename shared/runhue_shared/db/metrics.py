@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runhue_shared.db import Transaction
+from runhue_shared.db.arrays import bigints, doubles, integers, texts
 from runhue_shared.series.columns import folded
 from runhue_shared.series.stats import SeriesStats
 
@@ -141,15 +142,21 @@ def metrics_in_run(tx: Transaction, run_id: int) -> list[MetricName]:
     return [MetricName(*row) for row in rows]
 
 
-def last_steps(tx: Transaction, run_ids: Sequence[int], metric_ids: Sequence[int]) -> NDArray[np.int64]:
-    """For each (run, metric) given as two lists, the last step of all its types, or `NO_STEP`."""
-    row = tx.execute(
-        "SELECT array_agg(last ORDER BY at) FROM (SELECT k.at,"
-        " coalesce((SELECT max(m.last_step) FROM run_metric m"
-        "  WHERE m.run_id = k.run_id AND m.metric_id = k.metric_id), %s) AS last"
-        " FROM unnest(%s::bigint[], %s::int[]) WITH ORDINALITY AS k (run_id, metric_id, at)) AS found",
-        (NO_STEP, run_ids, metric_ids),
-    ).fetchall()
+def last_steps(
+    tx: Transaction, run_ids: NDArray[np.int64], metric_ids: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """For each (run, metric) given as two columns, the last step of all its types, or `NO_STEP`."""
+    row = (
+        tx.cursor(binary=True)
+        .execute(
+            "SELECT array_agg(last ORDER BY at) FROM (SELECT k.at,"
+            " coalesce((SELECT max(m.last_step) FROM run_metric m"
+            "  WHERE m.run_id = k.run_id AND m.metric_id = k.metric_id), %s) AS last"
+            " FROM unnest(%b::bigint[], %b::int[]) WITH ORDINALITY AS k (run_id, metric_id, at)) AS found",
+            (NO_STEP, bigints(run_ids), integers(metric_ids)),
+        )
+        .fetchall()
+    )
     return np.array(row[0][0] or [], np.int64)
 
 
@@ -199,22 +206,75 @@ _INSERT = (
 )
 
 
+_MERGE = (
+    " ON CONFLICT (run_id, metric_id, type) DO UPDATE SET n = m.n + excluded.n,"
+    " last_step = excluded.last_step, last_ord = excluded.last_ord,"
+    " last = excluded.last, last_json = excluded.last_json,"
+    " fmin = least(m.fmin, excluded.fmin), fmax = greatest(m.fmax, excluded.fmax),"
+    " fmin_step = CASE WHEN excluded.fmin IS NULL OR m.fmin <= excluded.fmin"
+    "  THEN m.fmin_step ELSE excluded.fmin_step END,"
+    " fmax_step = CASE WHEN excluded.fmax IS NULL OR m.fmax >= excluded.fmax"
+    "  THEN m.fmax_step ELSE excluded.fmax_step END,"
+    " nan_count = m.nan_count + excluded.nan_count, inf_count = m.inf_count + excluded.inf_count"
+)
+
+
+class NumberColumns(NamedTuple):
+    """Statistics of many number series, column by column, shape (n,); `low_step` -1 where none is finite."""
+
+    team_id: NDArray[np.int64]
+    run_id: NDArray[np.int64]
+    metric_id: NDArray[np.int64]
+    n: NDArray[np.int64]
+    first_step: NDArray[np.int64]
+    last_step: NDArray[np.int64]
+    last_ord: NDArray[np.int64]
+    last: NDArray[np.float64]
+    last_json: Sequence[str | None]
+    low: NDArray[np.float64]
+    low_step: NDArray[np.int64]
+    high: NDArray[np.float64]
+    high_step: NDArray[np.int64]
+    nan_count: NDArray[np.int64]
+    inf_count: NDArray[np.int64]
+
+
+_INSERT_NUMBERS = (
+    "INSERT INTO run_metric AS m (team_id, run_id, metric_id, type, n, first_step, last_step, last_ord,"
+    " last, last_json, fmin, fmin_step, fmax, fmax_step, nan_count, inf_count)"
+    " SELECT team_id, run_id, metric_id, 'number', n, first_step, last_step, last_ord, last, last_json,"
+    " CASE WHEN low_step >= 0 THEN low END, nullif(low_step, -1),"
+    " CASE WHEN low_step >= 0 THEN high END, nullif(high_step, -1), nan_count, inf_count"
+    " FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],"
+    " %b::bigint[], %b::float8[], %b::text[], %b::float8[], %b::bigint[], %b::float8[], %b::bigint[],"
+    " %b::bigint[], %b::bigint[]) AS v (team_id, run_id, metric_id, n, first_step, last_step, last_ord,"
+    " last, last_json, low, low_step, high, high_step, nan_count, inf_count)"
+)
+
+
+def add_later_numbers(tx: Transaction, columns: NumberColumns) -> None:
+    """As `add_later_points`, for numbers alone and many of them."""
+    if not len(columns.run_id):
+        return
+    tx.execute(
+        _INSERT_NUMBERS + _MERGE,
+        (
+            *(bigints(column) for column in columns[:7]),
+            doubles(columns.last),
+            texts(columns.last_json),
+            doubles(columns.low),
+            bigints(columns.low_step),
+            doubles(columns.high),
+            *(bigints(column) for column in columns[12:]),
+        ),
+    )
+
+
 def add_later_points(tx: Transaction, columns: StatsColumns) -> None:
     """Merge statistics of points whose steps are all beyond those that the (run, metric) has."""
     if not columns.run_id:
         return
-    tx.execute(
-        _INSERT + " ON CONFLICT (run_id, metric_id, type) DO UPDATE SET n = m.n + excluded.n,"
-        " last_step = excluded.last_step, last_ord = excluded.last_ord,"
-        " last = excluded.last, last_json = excluded.last_json,"
-        " fmin = least(m.fmin, excluded.fmin), fmax = greatest(m.fmax, excluded.fmax),"
-        " fmin_step = CASE WHEN excluded.fmin IS NULL OR m.fmin <= excluded.fmin"
-        "  THEN m.fmin_step ELSE excluded.fmin_step END,"
-        " fmax_step = CASE WHEN excluded.fmax IS NULL OR m.fmax >= excluded.fmax"
-        "  THEN m.fmax_step ELSE excluded.fmax_step END,"
-        " nan_count = m.nan_count + excluded.nan_count, inf_count = m.inf_count + excluded.inf_count",
-        tuple(columns),
-    )
+    tx.execute(_INSERT + _MERGE, tuple(columns))
 
 
 def replace_stats(tx: Transaction, run_id: int, metric_ids: Sequence[int], columns: StatsColumns) -> None:

@@ -53,6 +53,8 @@ def _check_block(block: NumberBlock, n: int) -> None:
     keys = len(block.keys)
     if len(block.values) != 8 * keys * n:
         raise InconsistentRows(f"{len(block.values)} bytes of numbers do not make {keys} keys of {n} rows")
+    if block.kinds is None and not block.masks and not block.big:
+        return
     if block.kinds is not None and (len(block.kinds) != keys or max(block.kinds, default=0) > _MIXED):
         raise InconsistentRows("kinds do not go with keys")
     mixed = {at for at, kind in enumerate(block.kinds or b"") if kind == _MIXED}
