@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from runhue_shared.coloring.values import resolved_type
 from runhue_shared.db import Transaction
 from runhue_shared.db.coloring_versions import (
+    MOST_CHANGES,
     Cause,
     NewVersion,
     hold_colorings,
@@ -61,7 +62,7 @@ def recheck_scale(tx: Transaction, scale_id: int) -> int:
     changes = {}
     scales = [scale for scale in lock_free_scales(tx, [scale_id]) if not scale.rechecked]
     for scale in scales:
-        changes[scale.id] = _look_at_all(tx, scale)
+        changes[scale.id] = _look_at_all(tx, scale, listed=scale.population <= MOST_CHANGES)
         _settle_type(tx, scale, changes[scale.id])
         scale.rechecked = True
     return _store(tx, scales, changes, cause="rebuild")
@@ -84,7 +85,7 @@ def _fill(tx: Transaction, scale: Scale) -> None:
         scale.resolved_type = resolved_type(types_of_runs(tx, scale))
         save_type(tx, scale)
     scale.version = 1
-    _count(scale, _look_at_all(tx, scale))
+    _count(scale, _look_at_all(tx, scale, listed=False))
     save_scales(tx, [scale])
 
 
@@ -106,7 +107,7 @@ def _look(tx: Transaction, scales: Sequence[Scale], marks: Mapping[int, set[int]
 
 def _look_alone(tx: Transaction, scale: Scale, run_ids: Sequence[int]) -> ScaleChange:
     if len(run_ids) > MOST_MARKED:
-        return _look_at_all(tx, scale)
+        return _look_at_all(tx, scale, listed=scale.population <= MOST_CHANGES)
     if scale.is_filtered:
         bound_statements(tx)
     if scale.is_grouped:
@@ -116,10 +117,10 @@ def _look_alone(tx: Transaction, scale: Scale, run_ids: Sequence[int]) -> ScaleC
     return found.get(scale.id, ScaleChange())
 
 
-def _look_at_all(tx: Transaction, scale: Scale) -> ScaleChange:
+def _look_at_all(tx: Transaction, scale: Scale, *, listed: bool) -> ScaleChange:
     plan_for_many_runs(tx)
-    found = look_at_all_groups(tx, scale) if scale.is_grouped else look_at_all(tx, scale)
-    return found.get(scale.id, ScaleChange(runs=None))
+    look = look_at_all_groups if scale.is_grouped else look_at_all
+    return look(tx, scale, listed=listed).get(scale.id) or ScaleChange()
 
 
 def _settle_type(tx: Transaction, scale: Scale, change: ScaleChange) -> None:
@@ -133,10 +134,9 @@ def _settle_type(tx: Transaction, scale: Scale, change: ScaleChange) -> None:
     if most_have != scale.resolved_type:
         scale.resolved_type = most_have
         save_type(tx, scale)
-        again = _look_at_all(tx, scale)
+        again = _look_at_all(tx, scale, listed=scale.population <= MOST_CHANGES)
         _count(scale, again)
-        change.moved += again.moved
-        change.runs = None
+        change.follow(again)
 
 
 def _count(scale: Scale, change: ScaleChange) -> None:

@@ -65,7 +65,7 @@ def look_at_marked_groups(tx: Transaction, scale: Scale, run_ids: Sequence[int])
     return store_changes(tx, statement, values, [scale], listed=True)
 
 
-def look_at_all_groups(tx: Transaction, scale: Scale) -> dict[int, ScaleChange]:
+def look_at_all_groups(tx: Transaction, scale: Scale, *, listed: bool) -> dict[int, ScaleChange]:
     """As `look_at_all`, for one grouped scale."""
     tx.execute("DELETE FROM scale_group_run WHERE scale_id = %s", (scale.id,))
     found, params = found_values([scale], EVERY_RUN)
@@ -74,7 +74,7 @@ def look_at_all_groups(tx: Transaction, scale: Scale) -> dict[int, ScaleChange]:
     groups = [name for (name,) in rows]
     statement = _FOUND.format(of_interest=sql.SQL("true"), marked=sql.SQL("true"))
     values = {**_means(tx, scale, groups), "scale_id": scale.id}
-    return store_changes(tx, statement, values, [scale], listed=False)
+    return store_changes(tx, statement, values, [scale], listed=listed)
 
 
 def _means(tx: Transaction, scale: Scale, groups: Sequence[str]) -> dict[str, Any]:

@@ -104,6 +104,14 @@ class ScaleChange:
         self.string_runs += string_runs
         self.bool_runs += bool_runs
 
+    def follow(self, later: "ScaleChange") -> None:
+        """Take in what a later look in the same flush changed; its counts are counted already."""
+        self.moved += later.moved
+        if self.runs is None or later.runs is None:
+            self.runs = None
+        else:
+            self.runs = list({run.run_id: run for run in (*self.runs, *later.runs)}.values())
+
 
 def plan_for_few_runs(tx: Transaction) -> None:
     """Go by indexes, run by run: a flush costs as much as the marked runs, whatever the statistics say."""
@@ -133,11 +141,11 @@ def look_at_marked(
     return store_changes(tx, sql.SQL("{}, ").format(found), params, scales, listed=True)
 
 
-def look_at_all(tx: Transaction, scale: Scale) -> dict[int, ScaleChange]:
-    """Store what changed of any run of a locked scale; as `look_at_marked`, but runs are not listed."""
+def look_at_all(tx: Transaction, scale: Scale, *, listed: bool) -> dict[int, ScaleChange]:
+    """Store what changed of any run of a locked scale; as `look_at_marked`, naming runs only if `listed`."""
     found, params = found_values([scale], EVERY_RUN)
     params["scale_ids"] = [scale.id]
-    return store_changes(tx, sql.SQL("{}, ").format(found), params, [scale], listed=False)
+    return store_changes(tx, sql.SQL("{}, ").format(found), params, [scale], listed=listed)
 
 
 def store_changes(

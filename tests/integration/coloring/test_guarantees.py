@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -76,7 +77,7 @@ def is_whole(pages: list[ColoringPage]) -> bool:
 def test_legend_and_values_are_of_one_version(clean_database: str, project: LoggedProject) -> None:
     """A reader never sees the legend of one version with the values of another (G1)."""
     workspace = project.workspace(ACC)
-    seen = set()
+    seen: set[int] = set()
 
     with flushing(clean_database) as flushes, psycopg.connect(clean_database, autocommit=True) as tx:
         while len(seen) < READS or flushes() < READS:
@@ -181,14 +182,14 @@ def _dies_after(dying: Transaction, statements: int, other: Transaction) -> Tran
     execute = dying.execute
     left = statements
 
-    def counted(*arguments: object, **options: object) -> object:
+    def counted(*arguments: Any, **options: Any) -> Any:  # passed on as they came
         nonlocal left
         left -= 1
         if left == 0:
             other.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
-        return execute(*arguments, **options)  # type: ignore[arg-type]  # passed on as it came
+        return execute(*arguments, **options)
 
-    dying.execute = counted  # type: ignore[method-assign,assignment]
+    dying.execute = counted  # type: ignore[method-assign]  # that is the point
     return dying
 
 
