@@ -57,9 +57,12 @@ def _named(service: str) -> structlog.typing.Processor:
 
 
 def _renderers(as_json: bool) -> list[structlog.typing.Processor]:
+    # Traces without local variables: those hold keys and users' data, and showing them blocks for seconds.
     if as_json:
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [structlog.processors.ExceptionRenderer(plain), structlog.processors.JSONRenderer()]
+    plain_text = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain_text)]
 
 
 def touch_heartbeat() -> None:
