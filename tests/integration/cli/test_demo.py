@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -20,19 +22,26 @@ pytestmark = pytest.mark.stack
 FULL_DEMO_SECONDS = 120
 
 
-def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
+@contextmanager
+def demo(folder: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """The demo as a program; a failing test leaves nothing of it."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RUNHUE_")}
     command = [sys.executable, "-m", "runhue", "demo", "--data-dir", str(folder / "demo"), "--fast", *options]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 def test_the_demo_verifies_its_colors_and_leaves_nothing_running(tmp_path: Path) -> None:
-    """60 runs, one diverged and one killed, are as computed from scratch; all processes are gone at the end."""
+    """60 runs, one diverged and one killed, are as computed from scratch; no process is left."""
     began = time.monotonic()
-    process = start(tmp_path, "--exit")
-    said, _ = process.communicate(timeout=FULL_DEMO_SECONDS)
+    with demo(tmp_path, "--exit") as process:
+        said, _ = process.communicate(timeout=FULL_DEMO_SECONDS)
 
     assert process.returncode == 0, said
     assert "60 runs, colors verified against a from-scratch computation" in said
@@ -44,12 +53,13 @@ def test_the_demo_verifies_its_colors_and_leaves_nothing_running(tmp_path: Path)
 
 def test_the_demo_can_be_stopped(tmp_path: Path) -> None:
     """Ctrl-C while it trains stops everything it started."""
-    process = start(tmp_path)
-    assert process.stdout is not None
-    until(lambda: "acc (max)" in process.stdout.readline())
+    with demo(tmp_path) as process:
+        assert process.stdout is not None
+        said = iter(process.stdout.readline, "")
+        assert any("acc (max)" in line for line in said)
 
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
     assert process.returncode != 0
     until(lambda: not _using(tmp_path))
