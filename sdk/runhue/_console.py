@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 import time
 from typing import Any, Literal, TextIO
 
@@ -35,7 +36,8 @@ class Tee:
     def write(self, text: str) -> int:
         written = self._stream.write(text)
         if self._capture.active:
-            self._fold(text)
+            with self._capture.lock:
+                self._fold(text)
         return written
 
     def writelines(self, lines: Any) -> None:  # iterable of str, as the stream's own
@@ -64,6 +66,7 @@ class ConsoleCapture:
 
     def __init__(self, recorder: Recorder) -> None:
         self.active = False
+        self.lock = threading.RLock()
         self._recorder = recorder
         self._tees: dict[StreamName, Tee] = {}
         self._second = 0
@@ -83,6 +86,7 @@ class ConsoleCapture:
     def pause(self) -> None:
         """Keep nothing for now: a forked child that logs nothing prints for itself only."""
         self.active = False
+        self.lock = threading.RLock()
 
     def go_on(self) -> None:
         """Keep again what is printed, after `pause`."""

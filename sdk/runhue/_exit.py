@@ -6,6 +6,7 @@ nobody else took it; SIGINT never (it arrives as KeyboardInterrupt).
 
 import _thread
 import atexit
+import functools
 import multiprocessing.util
 import os
 import signal
@@ -89,5 +90,12 @@ def _finish_open_runs(timeout: float | None = None) -> None:
 def _terminated(number: int, _frame: FrameType | None) -> None:
     _outcome.state, _outcome.exit_code = "killed", 128 + number
     signal.signal(number, signal.SIG_DFL)
-    _finish_open_runs(SIGTERM_SECONDS)
-    os.kill(os.getpid(), number)
+
+    def end() -> None:
+        _finish_open_runs(SIGTERM_SECONDS)
+        os.kill(os.getpid(), number)
+
+    after_records = end
+    for run in _current.open_runs:
+        after_records = functools.partial(run.when_recorded, after_records)
+    after_records()

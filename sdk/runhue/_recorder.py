@@ -91,12 +91,12 @@ class Recorder:
         step = self.next_step
         if step > MAX_STEP:
             raise _past_last_step()
+        self.next_step = step + 1
         record = (records.ROW_VALUES, step, time.time(), time.monotonic() - self._zero, values)
         try:
             payload = self.spool.append(record)
         except (OverflowError, UnicodeEncodeError):
             payload = self._append(records.RowValues(*record[1:]))
-        self.next_step = step + 1
         self._last_of_shape[shape] = (step, payload)
 
     def _log_openly(self, values: dict[str, Any], step: SupportsIndex | None, commit: bool | None) -> None:

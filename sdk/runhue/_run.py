@@ -281,6 +281,8 @@ class Run:
         with progress:
             delivered = writer.wait_delivered(last_seq, self.settings, timeout, progress.show)
         writer.close(delivered)
+        if writer.spool.unwritten:
+            self._terminal.warn(f"{writer.spool.unwritten} records are lost: the disk of {self.dir} is full")
         if not quiet:
             self._say_where(delivered)
 
@@ -296,7 +298,7 @@ class Run:
             fault = self._writer.sender.last_fault if self._writer.sender else None
             reason = f" ({fault})" if fault else ""
             self._terminal.say(
-                f"not everything could be sent{reason}; nothing is lost, it is kept in {folder}:"
+                f"not everything could be sent{reason}; it is kept in {folder}:"
                 f" send it with: runhue sync {folder}"
             )
 
@@ -314,6 +316,7 @@ class Run:
         self._start = start
         self._writer = writer
         self._recorder.spool = writer.spool
+        self._console.go_on()
 
     def fork(self, adopt: Callable[["Run"], None]) -> None:
         """In the child of a fork: leave the parent's files alone; the first `log()` calls `adopt`."""
@@ -322,6 +325,14 @@ class Run:
         self._writer.abandon()
         self._console.pause()
         self._recorder.fork(lambda: adopt(self))
+
+    def when_recorded(self, following: Callable[[], None]) -> None:
+        """Call `following` now; from a signal handler that interrupted a `log()`, right after its write."""
+        spool = self._recorder.spool
+        if spool.is_writing:
+            spool.after_append = following
+        else:
+            following()
 
     @property
     def start(self) -> StartWriter:

@@ -67,7 +67,7 @@ class Settings:
     @property
     def folder(self) -> Path:
         """Where spools are kept."""
-        return self.dir.absolute() / FOLDER
+        return self.dir / FOLDER
 
 
 _CHOICES: dict[str, tuple[object, ...]] = {
@@ -116,6 +116,7 @@ def resolve(
     if settings is not None:
         chosen.update(_set_fields(settings))
     chosen.update({name: _normal(name, value) for name, value in given.items() if value is not None})
+    chosen["dir"] = Path(chosen.get("dir", "")).absolute()
     return replace(Settings(), **chosen)
 
 

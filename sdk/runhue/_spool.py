@@ -37,6 +37,7 @@ class Manifest(msgspec.Struct):
 
     start: StartWriter
     base_url: str
+    mode: str = "online"
     format: int = FORMAT
 
 
@@ -84,8 +85,11 @@ def segments(folder: Path) -> list[tuple[int, Path]]:
 class Spool:
     """The writing end. `append` is not thread-safe: callers hold one lock around it.
 
-    `next_seq` is the seq of the next record; every record below it is on disk (or, with a full
-    disk, in `backlog`). `on_append` is called once after each time a reader set `reader_waits`.
+    `next_seq` is the seq of the next record; every record below `written_seq` is on disk. The
+    others wait in memory while the disk is full. A reader that sets `reader_waits` gets one call
+    of `wake` at the next record. `is_writing` is True within `append`, where a signal handler may
+    find itself; what it appends then follows the record that it interrupted, and `after_append`
+    is called, once, when that is done.
     """
 
     def __init__(self, folder: Path, first_seq: int = 0, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -93,10 +97,13 @@ class Spool:
         self.next_seq = first_seq
         self.written_seq = first_seq
         self.reader_waits = False
+        self.is_writing = False
         self.wake: Callable[[], None] = _nothing
+        self.after_append: Callable[[], None] | None = None
         self.on_fault: Callable[[OSError], None] = _ignore_fault
         self._segment_bytes = segment_bytes
         self._size = 0
+        self._interrupting: list[bytes] = []
         self._backlog: list[bytes] = []
         self._backlog_bytes = 0
         self._file = self._open_segment()
@@ -110,22 +117,43 @@ class Spool:
 
         Raises:
             OverflowError, UnicodeEncodeError, TypeError: a value has no msgpack form; nothing was written.
+            MemoryError: the disk is full, and so is the memory for what waits.
         """
         payload = encode(record)
-        seq = self.next_seq
-        data = _pack(len(payload), _crc32(payload, seq & SEED_MASK), seq) + payload
-        self.next_seq = seq + 1
-        if self._backlog:
-            self._append_late(data)
+        if self.is_writing:
+            self._interrupting.append(payload)
             return payload
+        self.is_writing = True
+        try:
+            self._write(payload)
+            while self._interrupting:
+                self._write(self._interrupting.pop(0))
+        finally:
+            self.is_writing = False
+        if self.after_append is not None:
+            following, self.after_append = self.after_append, None
+            following()
+        return payload
+
+    def _write(self, payload: bytes) -> None:
+        # The seq is taken before it is used: an exception in between leaves a gap, which readers
+        # pass over, where the other order could give one seq to two records.
+        seq = self.next_seq
+        self.next_seq = seq + 1
+        data = _pack(len(payload), _crc32(payload, seq & SEED_MASK), seq) + payload
+        if self._backlog:
+            self._hold_back(data, None)
+            self.retry_backlog()
+            return
         try:
             written = os.write(self._file, data)
         except OSError as error:
             self._hold_back(data, error)
-            return payload
+            return
         if written != len(data):
-            self._cut_short(data)
-            return payload
+            self._cut_off(written)
+            self._hold_back(data, OSError("the disk is full"))
+            return
         self._size += written
         self.written_seq = seq + 1
         if self._size >= self._segment_bytes:
@@ -133,7 +161,6 @@ class Spool:
         if self.reader_waits:
             self.reader_waits = False
             self.wake()
-        return payload
 
     def _rotate(self) -> None:
         try:
@@ -145,22 +172,23 @@ class Spool:
         self._file = following
         self._size = 0
 
-    def _cut_short(self, data: bytes) -> None:
-        os.ftruncate(self._file, self._size)
-        self._hold_back(data, OSError("short write: the disk is full"))
+    def _cut_off(self, written: int) -> None:
+        """Take the part of a record that was written off the file again."""
+        os.ftruncate(self._file, os.fstat(self._file).st_size - written)
 
-    def _hold_back(self, data: bytes, error: OSError) -> None:
+    def _hold_back(self, data: bytes, error: OSError | None) -> None:
         if self._backlog_bytes + len(data) > BACKLOG_BYTES:
             limit = BACKLOG_BYTES >> 20
             raise MemoryError(f"the disk is full and {limit} MiB of log data wait in memory") from error
         self._backlog.append(data)
         self._backlog_bytes += len(data)
-        if len(self._backlog) == 1:
+        if error is not None:
             self.on_fault(error)
 
-    def _append_late(self, data: bytes) -> None:
-        self._hold_back(data, OSError())
-        self.retry_backlog()
+    @property
+    def unwritten(self) -> int:
+        """How many records wait in memory for room on the disk."""
+        return len(self._backlog)
 
     def retry_backlog(self) -> bool:
         """Write what a full disk held back; True when nothing waits any more."""
@@ -171,12 +199,12 @@ class Spool:
             except OSError:
                 return False
             if written != len(data):
-                os.ftruncate(self._file, self._size)
+                self._cut_off(written)
                 return False
             self._size += written
             self._backlog.pop(0)
             self._backlog_bytes -= written
-            self.written_seq += 1
+            self.written_seq = HEADER.unpack_from(data)[2] + 1
         return True
 
     def close(self) -> None:
@@ -196,9 +224,13 @@ class Spool:
 class NoSpool:
     """The spool of mode `disabled`: keeps nothing."""
 
+    is_writing = False
+    unwritten = 0
+
     def __init__(self) -> None:
         self.next_seq = 0
         self.written_seq = 0
+        self.after_append: Callable[[], None] | None = None
 
     def append(self, record: Record | tuple[object, ...]) -> bytes:
         """Check that the record could be stored, and forget it."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from runhue._spool import HEADER, SEED_MASK, segments
 
 READ_BYTES = 1024 * 1024
-MAX_RECORD_BYTES = 1024 * 1024 * 1024
 
 
 class SpoolReader:
@@ -58,12 +57,11 @@ class SpoolReader:
             while len(held) - at >= head and expected < below:
                 length, crc, seq = unpack(held, at)
                 payload = held[at + head : at + head + length]
-                if len(payload) < length and length <= MAX_RECORD_BYTES and seq == expected:
-                    return
-                if seq != expected or crc32(payload, seq & SEED_MASK) != crc:
+                # A higher seq with its crc right follows records that were never written.
+                if not expected <= seq < below or crc32(payload, seq & SEED_MASK) != crc:
                     return
                 at += head + length
-                expected += 1
+                expected = seq + 1
                 yield seq, payload
         finally:
             self._held = held[at:]
@@ -137,7 +135,7 @@ def _last_whole_record(content: bytes, first: int) -> tuple[int, int]:
     while len(content) - at >= HEADER.size:
         length, crc, seq = HEADER.unpack_from(content, at)
         payload = content[at + HEADER.size : at + HEADER.size + length]
-        if seq == expected and len(payload) == length and zlib.crc32(payload, seq & SEED_MASK) == crc:
+        if seq >= expected and len(payload) == length and zlib.crc32(payload, seq & SEED_MASK) == crc:
             at += HEADER.size + length
             expected = seq + 1
             continue

@@ -139,6 +139,7 @@ def complete_spool(folder: Path) -> int:
 
     Returns the number of its records. A spool that is complete stays as it is.
     """
+    last_change = _last_change(folder)
     following = repair(folder)
     is_open, is_finished = _last_state(folder, following)
     if is_finished:
@@ -146,7 +147,7 @@ def complete_spool(folder: Path) -> int:
     spool = Spool(folder, first_seq=following)
     if is_open:
         spool.append(records.RowCommitted())
-    spool.append(records.WriterFinished(KILLED, "killed", _last_change(folder)))
+    spool.append(records.WriterFinished(KILLED, "killed", last_change))
     spool.close()
     return spool.next_seq
 
@@ -265,7 +266,7 @@ class Recovery:
                 SpoolLock(folder).release()
             except (OSError, ValueError, SpoolHeld):
                 continue
-            if manifest.base_url == self._settings.base_url:
+            if manifest.base_url == self._settings.base_url and manifest.mode == "online":
                 yield folder
 
     def _note(self, result: SyncProgress) -> None:

@@ -43,6 +43,8 @@ class Writer:
         self.sender.hurry()
         while not self.sender.done.wait(POLL_SECONDS):
             progress(self.sender.durable_seq + 1, last_seq + 1)
+            if self.spool.unwritten and self.sender.durable_seq + 1 >= self.spool.written_seq:
+                break
             now = time.monotonic()
             silent = now - max(began, self.sender.last_contact)
             if now > deadline or (self.sender.last_fault and silent > settings.unreachable_timeout):
@@ -86,7 +88,7 @@ def open_writer(settings: Settings, start: StartWriter, terminal: Terminal) -> W
         return Writer(NoSpool())
     folder = new_folder(settings.folder / SPOOLS, start)
     lock = SpoolLock(folder)
-    write_manifest(folder, Manifest(start, settings.base_url))
+    write_manifest(folder, Manifest(start, settings.base_url, settings.mode))
     spool = Spool(folder, segment_bytes=settings.segment_bytes)
     spool.on_fault = lambda error: terminal.warn(
         f"the spool {folder} cannot be written ({error}); log data wait in memory until it can"

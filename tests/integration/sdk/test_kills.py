@@ -36,7 +36,7 @@ class Training:
             "RUNHUE_DIR": str(folder),
             "RUNHUE_SILENT": "1",
         }
-        command = [sys.executable, TRAINER, self._truth, run, str(first), str(count), str(pause)]
+        command = [sys.executable, *map(str, (TRAINER, self._truth, run, first, count, pause))]
         self.process = subprocess.Popen(command, env=environment)
 
     @property

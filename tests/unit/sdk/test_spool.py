@@ -1,6 +1,7 @@
 """The spool keeps records in order through rotation, torn tails, damage and full disks."""
 
 import resource
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,3 +165,47 @@ def test_no_spool_counts_and_keeps_nothing() -> None:
     spool.append(line(0))
 
     assert spool.next_seq == 1
+
+
+def test_a_signal_handler_may_append_in_the_middle_of_a_write(tmp_path: Path) -> None:
+    """Records that handlers append while others are written all come back, each once."""
+    spool = filled(tmp_path, 0, segment_bytes=10**6)
+    from_handler: list[int] = []
+
+    def handler(_number: int, _frame: object) -> None:
+        from_handler.append(1)
+        spool.append(ConsoleWritten("stderr", 0.0, f"handler {len(from_handler)}"))
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0005)
+    try:
+        number = 0
+        while len(from_handler) < 300:
+            spool.append(line(number))
+            number += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    spool.close()
+
+    reader = SpoolReader(tmp_path, lambda *_: pytest.fail("damage"))
+    texts = [decode(payload).text for _, payload in reader.read(spool.next_seq)]
+    reader.close()
+    assert [text for text in texts if text.startswith("line")] == [
+        line(place).text for place in range(number)
+    ]
+    # One handler may interrupt another ahead of its append, so their order is not given.
+    assert sorted(text for text in texts if text.startswith("handler")) == sorted(
+        f"handler {count + 1}" for count in range(len(from_handler))
+    )
+
+
+def test_an_interrupted_write_leaves_a_gap_that_is_no_damage(tmp_path: Path) -> None:
+    """A seq whose record was never written is passed over; its neighbors come back."""
+    spool = filled(tmp_path, 5, segment_bytes=10**6)
+    spool.next_seq = 7
+    spool.append(line(7))
+    spool.close()
+
+    assert lines_read(tmp_path, 8) == [0, 1, 2, 3, 4, 7]
+    assert repair(tmp_path) == 8
