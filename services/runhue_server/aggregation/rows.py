@@ -22,6 +22,7 @@ from runhue_shared.db.metrics import (
     stats_columns,
 )
 from runhue_shared.db.partitions import FoldingWriter
+from runhue_shared.events import Cells
 from runhue_shared.series.columns import cell_points, ords_of, steps_of
 from runhue_shared.series.points import Points, concat, newest_per_step
 from runhue_shared.series.segments import (
@@ -83,7 +84,7 @@ def fold_rows(
     writers = list({part.ready.writer.run_id: part.ready.writer for part in rows}.values())
     at = {writer.run_id: number for number, writer in enumerate(writers)}
     merged = merge_segments(segments_of(list(_placed(rows, at))))
-    cells = _cells(rows, at, limits.max_json_depth)
+    cells, too_deep = _cells(rows, at, limits.max_json_depth)
     pairs, refused = _known_pairs(tx, merged, cells, writers, limits.max_keys_per_run)
     later = _later_numbers(merged, cells, pairs)
     later_cells = _later_cells(merged, cells, pairs)
@@ -96,7 +97,7 @@ def fold_rows(
         pairs=[(writers[run].run_id, metric) for run, metric in zip(run_of, metric_of.tolist(), strict=True)],
         last_steps=_last_steps(rows),
         new_metrics=set(metric_of[pairs.stored == NO_STEP].tolist()),
-        rejections=[*rejections, *refused],
+        rejections=[*rejections, *too_deep, *refused],
     )
 
 
@@ -113,20 +114,33 @@ def _placed(rows: Sequence[NamedRows], at: Mapping[int, int]) -> Iterator[Placed
         yield PlacedRows(at[part.ready.writer.run_id], part.ready.base, part.rows, part.step_id, found)
 
 
-def _cells(rows: Sequence[NamedRows], at: Mapping[int, int], max_depth: int) -> dict[int, Points]:
-    """Points of values that came as no numbers, by pair, one a step."""
+def _cells(
+    rows: Sequence[NamedRows], at: Mapping[int, int], max_depth: int
+) -> tuple[dict[int, Points], list[Rejection]]:
+    """Points of values that came as no numbers, by pair, one a step; and what was refused of them."""
     found: dict[int, list[Points]] = defaultdict(list)
+    refused: list[Rejection] = []
     for part in rows:
         if not part.rows.cells:
             continue
         steps, ords = steps_of(part.rows), ords_of(part.rows, part.ready.base)
         for cell in part.rows.cells:
             metric_id = part.id_of(cell.key)
+            if metric_id < 0:
+                continue
             where = np.frombuffer(cell.rows, "<u4")
             points = cell_points(cell, steps[where], ords[where], max_depth)
-            if metric_id >= 0 and len(points):
+            if len(points):
                 found[packed_pair(at[part.ready.writer.run_id], metric_id)].append(points)
-    return {pair: newest_per_step(concat(parts)) for pair, parts in found.items()}
+            if len(points) < len(cell.values):
+                refused.append(_too_deep(part, cell, len(cell.values) - len(points), max_depth))
+    return {pair: newest_per_step(concat(parts)) for pair, parts in found.items()}, refused
+
+
+def _too_deep(part: NamedRows, cell: Cells, values: int, max_depth: int) -> Rejection:
+    reason = f"{cell.key[:80]!r} is nested deeper than {max_depth}, or is no JSON value: log it flatter"
+    writer = part.ready.writer
+    return Rejection(writer.team_id, writer.run_id, "json_too_deep", cell.key, reason, values)
 
 
 def _known_pairs(
