@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runhue._current import alert, define_metric, finish, log, teardown
     from runhue._init import init
     from runhue._login import login, setup
-    from runhue._public_api import Api
+    from runhue._public_api import Api, AsyncApi
     from runhue._run import Run
     from runhue._settings import Settings
     from runhue._summary import Summary
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Api",
+    "AsyncApi",
     "Run",
     "Settings",
     "__version__",
@@ -52,6 +53,7 @@ __all__ = [
 
 _HOMES = {
     "Api": "runhue._public_api",
+    "AsyncApi": "runhue._public_api",
     "Run": "runhue._run",
     "Settings": "runhue._settings",
     "alert": "runhue._current",

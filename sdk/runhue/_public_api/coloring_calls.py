@@ -9,7 +9,7 @@ from runhue._public_api.exchange import Call, Request, exchange, fetch, get, quo
 from runhue._public_api.problems import problem_error
 from runhue_shared.coloring.settings import ColorSettings, parse_settings, settings_as_json
 
-PAGE_RUNS = 1_000
+PAGE_RUNS = 5_000
 NAMES_PER_REQUEST = 100
 RESTARTS = 5
 GONE = 410

@@ -1,6 +1,7 @@
 """Runs through the reading side: what was logged, changed and deleted."""
 
 import math
+import signal
 
 import pytest
 
@@ -198,3 +199,14 @@ def test_health_console_and_metrics_of_a_run(lab: Lab, api: Api, project: str) -
     assert health.writers[0].applied_seq == health.writers[0].durable_seq
     assert run.console() == []
     assert run.alerts() == []
+
+
+def test_a_read_outlives_a_restart_of_the_api(lab: Lab, api: Api, project: str) -> None:
+    """What is asked while the API dies is asked again until it is back."""
+    lab.log(project, "r1", [{"acc": step} for step in range(30)])
+    scan = api.run(f"{project}/r1").scan_history(keys=["acc"], page_size=10)
+    seen = [next(scan)["acc"] for _ in range(10)]
+
+    lab.stack.kill("api", signal.SIGKILL)
+
+    assert seen + [row["acc"] for row in scan] == list(range(30))
