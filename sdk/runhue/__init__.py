@@ -10,10 +10,10 @@ Names are loaded when they are first used, so that the import itself costs next 
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from runhue._version import __version__
 
+TYPE_CHECKING = False  # as typing has it, whose import would cost more than this one
 if TYPE_CHECKING:
     from runhue import _errors as errors
     from runhue._config import Config

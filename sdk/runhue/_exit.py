@@ -7,7 +7,6 @@ nobody else took it; SIGINT never (it arrives as KeyboardInterrupt).
 import _thread
 import atexit
 import functools
-import multiprocessing.util
 import os
 import signal
 import sys
@@ -52,7 +51,9 @@ def watch() -> None:
 
 def watch_child() -> None:
     """Finish also in a process of `multiprocessing`, which ends without running `atexit`."""
-    multiprocessing.util.Finalize(None, _finish_open_runs, exitpriority=0)
+    util = sys.modules.get("multiprocessing.util")  # there whenever multiprocessing made this process
+    if util is not None:
+        util.Finalize(None, _finish_open_runs, exitpriority=0)
 
 
 def interrupt(terminal: Terminal) -> None:

@@ -3,9 +3,10 @@
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+if TYPE_CHECKING:
+    from runhue._progress_bar import ProgressBar
 
 SHOW_AFTER_SECONDS = 0.5
 LINE_EVERY_SECONDS = 10.0
@@ -18,8 +19,7 @@ class DeliveryProgress:
         self._silent = silent or sys.stderr is None
         self._began = time.monotonic()
         self._last_line = self._began
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._bar: ProgressBar | None = None
 
     def __enter__(self) -> "DeliveryProgress":
         return self
@@ -43,16 +43,7 @@ class DeliveryProgress:
 
     def _draw(self, sent: int, total: int) -> None:
         if self._bar is None:
-            # No refresh thread: none can be started while the interpreter shuts down.
-            self._bar = Progress(
-                TextColumn("runhue: sending"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                console=Console(file=sys.stderr),
-                transient=True,
-                auto_refresh=False,
-            )
-            self._task = self._bar.add_task("", total=total)
-            self._bar.start()
-        self._bar.update(self._task, completed=sent, total=total)
-        self._bar.refresh()
+            from runhue._progress_bar import ProgressBar  # rich, which only a terminal needs
+
+            self._bar = ProgressBar(total)
+        self._bar.show(sent, total)

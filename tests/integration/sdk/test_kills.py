@@ -107,12 +107,35 @@ def test_next_process_sends_what_a_killed_one_left(
     assert_kept(ingest, "left", training.returned)
 
 
+def test_resuming_goes_on_behind_what_a_killed_process_left(
+    ingest: IngestServer, run_settings: RunSettings, tmp_path: Path
+) -> None:
+    """A resumed run counts steps and time on from its last row, also one that only the spool had."""
+    training = Training(ingest, tmp_path / "training", "resume", 0, 1_000_000, pause=0.001)
+    training.wait_until_logging()
+    ingest.kill()
+    time.sleep(0.5)
+    training.end(signal.SIGKILL)
+    ingest.start()
+
+    run = runhue.init(project="kills", id="resume", resume="must", settings=run_settings())
+    resumed_at, runtime = run.step, run._recorder.runtime
+    run.log({"loss": resumed_at / 7, "twice": 2 * resumed_at, "text": f"step {resumed_at}"})
+    run.finish()
+
+    assert training.returned // 2 <= resumed_at <= training.returned // 2 + 1
+    assert runtime > 0.5
+    assert [step for step, _ in ingest.rows("resume")] == list(range(resumed_at + 1))
+    assert [writer for writer, batch in ingest.batches("resume") if batch.finish] == [1, 2]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.005])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_the_run_properly(
-    ingest: IngestServer, run_settings: RunSettings, tmp_path: Path, how: signal.Signals
+    ingest: IngestServer, tmp_path: Path, how: signal.Signals, pause: float
 ) -> None:
     """SIGTERM and Ctrl-C send what waits and say how the process ended, which still dies of them."""
-    training = Training(ingest, tmp_path / "training", "signal", 0, 100_000, pause=0.005)
+    training = Training(ingest, tmp_path / "training", "signal", 0, 1_000_000, pause)
     training.wait_until_logging()
 
     status = training.end(how)

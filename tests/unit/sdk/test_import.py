@@ -5,7 +5,7 @@ import sys
 
 import runhue
 
-HEAVY = {"httpx", "rich", "click", "psutil", "msgspec", "numpy", "backports.zstd", "asyncio", "logging"}
+HEAVY = {"typing", "httpx", "rich", "click", "psutil", "msgspec", "numpy", "backports.zstd", "asyncio"}
 
 
 def test_import_loads_nothing_heavy_and_starts_no_thread() -> None:
