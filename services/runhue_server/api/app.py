@@ -26,6 +26,7 @@ from runhue_server.api import (
 )
 from runhue_server.api.documents import finish
 from runhue_server.api.feed import Feeds
+from runhue_server.api.noticing import Readers
 from runhue_server.api.requests import BoundedBodies, known_parameters_only
 from runhue_server.web import health, problems
 from runhue_server.web.problems import Invalid, problem_response
@@ -88,6 +89,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             settings().redis_url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=5
         )
     )
+    app.state.readers = Readers()
     yield
     await app.state.feeds.close()
 

@@ -232,10 +232,12 @@ async def events_after_version(feed: Feed, workspace_id: int, version: int, unti
             event = event_of(stream_id, fields)
             if event.workspace_id != workspace_id:
                 continue
-            if event.version <= version:
+            if event.version == version:
                 return found[::-1]
+            if event.version < version:
+                return None
             found.append(event)
-            if event.prev_version <= version:
-                return found[::-1] if event.prev_version == version else None
+            if event.prev_version == version:
+                return found[::-1]
         before = f"({entries[-1][0].decode()}"
     return None

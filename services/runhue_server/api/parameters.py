@@ -3,7 +3,7 @@
 import json
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Header, Query
 
 from runhue_server.web.problems import Invalid
 from runhue_shared.db.history import MAX_STEP
@@ -16,6 +16,7 @@ ToStep = Annotated[
     int | None, Query(alias="to", ge=-MAX_STEP, le=MAX_STEP, description="last step, included")
 ]
 BucketCount = Annotated[int, Query(alias="points", ge=1, le=10_000, description="buckets a series at most")]
+IfNoneMatch = Annotated[str | None, Header(description="ETag of the answer that the client holds")]
 Names = Annotated[
     str | None,
     Query(

@@ -17,6 +17,7 @@ from runhue_server.api.coloring_refusals import (
 from runhue_server.api.documents import Responses, errors
 from runhue_server.api.models_coloring import ColorSettings, Legend, Palettes, Revisions, SettingsInForce
 from runhue_server.api.palette_answers import palettes_answer
+from runhue_server.api.parameters import IfNoneMatch
 from runhue_server.api.resources import Reader, WorkspaceId, Writer, workspace_of
 from runhue_server.api.run_answers import JsonObject
 from runhue_server.api.wake import wake_coloring
@@ -51,9 +52,7 @@ SETTINGS_BODY = {
     responses={**NOT_MODIFIED, **errors(404)},
     summary="The settings in force",
 )
-def get_settings(
-    principal: Reader, workspace: WorkspaceId, if_none_match: Annotated[str | None, Header()] = None
-) -> Response:
+def get_settings(principal: Reader, workspace: WorkspaceId, if_none_match: IfNoneMatch = None) -> Response:
     with db.transaction() as tx:
         workspace_of(tx, principal, workspace)
         found = read_settings(tx, workspace)

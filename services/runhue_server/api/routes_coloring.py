@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
@@ -20,8 +20,7 @@ from runhue_server.api.coloring_refusals import VersionIsGone, matches
 from runhue_server.api.documents import Responses, errors
 from runhue_server.api.exporting import export_slot
 from runhue_server.api.models_coloring import Coloring, Legend
-from runhue_server.api.noticing import note_reader
-from runhue_server.api.parameters import Names, names_in
+from runhue_server.api.parameters import IfNoneMatch, Names, names_in
 from runhue_server.api.resources import Reader, WorkspaceId, workspace_of
 from runhue_shared import db
 from runhue_shared.coloring.palettes import Theme
@@ -36,7 +35,6 @@ NDJSON = "application/x-ndjson"
 
 ThemeName = Annotated[Theme, Query(description="which of the two colors `color` is")]
 Version = Annotated[int | None, Query(ge=0, lt=2**63, description="a version that is still stored")]
-IfNoneMatch = Annotated[str | None, Header(description="ETag of the answer that the client holds")]
 
 
 def coloring_responses() -> Responses:
@@ -50,6 +48,7 @@ def coloring_responses() -> Responses:
 
 @router.get("", response_model=Coloring, responses=coloring_responses(), summary="Runs and their colors")
 def read_colors(
+    request: Request,
     principal: Reader,
     workspace: WorkspaceId,
     theme: ThemeName = "light",
@@ -62,7 +61,7 @@ def read_colors(
 ) -> Response:
     wanted, place = place_after(after, version)
     names = names_in(run_names, "runs", MAX_RUNS)
-    noted = partial(note_reader, workspace)
+    noted = partial(request.app.state.readers.note, workspace)
     with db.transaction() as tx:
         workspace_of(tx, principal, workspace)
         head = coloring_head(tx, workspace)
@@ -81,13 +80,14 @@ def read_colors(
     "/legend", response_model=Legend, responses=coloring_responses(), summary="The legend without runs"
 )
 def read_legend(
+    request: Request,
     principal: Reader,
     workspace: WorkspaceId,
     theme: ThemeName = "light",
     version: Version = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    noted = partial(note_reader, workspace)
+    noted = partial(request.app.state.readers.note, workspace)
     with db.transaction() as tx:
         workspace_of(tx, principal, workspace)
         head = coloring_head(tx, workspace)

@@ -1,6 +1,7 @@
 """Workspaces and colors over HTTP: versions, conditions, pages of one version, exports."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -264,8 +265,11 @@ def test_reading_marks_the_workspace_watched(api: httpx.Client, workspace: str, 
     """Whoever reads colors has them kept fresh."""
     api.get(f"{workspace}/coloring")
 
+    deadline = time.monotonic() + 20
     with redis.Redis.from_url(redis_url) as client:
-        assert client.exists(watch_key(int(workspace.rsplit("/", 1)[1])))
+        while not client.exists(watch_key(int(workspace.rsplit("/", 1)[1]))):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_workspace_stream(api: httpx.Client, project: Stored, workspace: str, redis_url: str) -> None:
@@ -300,6 +304,6 @@ def test_other_teams_see_no_workspace(them: httpx.Client, project: Stored, works
         ("GET", "/coloring/settings"), ("PUT", "/coloring/settings"), ("GET", "/coloring/settings/history"),
         ("GET", "/coloring/stream"),
     ]:  # fmt: skip
-        body = {} if method in ("PATCH", "PUT") else None
+        body: dict[str, Any] | None = {} if method in ("PATCH", "PUT") else None
         answer = them.request(method, f"{workspace}{path}", json=body, headers={"If-Match": "*"})
         assert (answer.status_code, answer.json()["code"]) == (404, "workspace_not_found"), (method, path)

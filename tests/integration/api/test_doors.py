@@ -1,6 +1,7 @@
 """Who may do what, what every route refuses, and what needs no key."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -30,8 +31,10 @@ def filled(path: str) -> str:
 
 
 @pytest.fixture
-def stranger(api_url: str) -> httpx.Client:
-    return httpx.Client(base_url=api_url, timeout=30)
+def stranger(api_url: str) -> Iterator[httpx.Client]:
+    """A client without a key."""
+    with httpx.Client(base_url=api_url, timeout=30) as client:
+        yield client
 
 
 def test_every_route_needs_a_key(project: Stored, stranger: httpx.Client) -> None:
@@ -111,7 +114,7 @@ def test_projects(api: httpx.Client) -> None:
         page = api.get(
             "/api/v1/projects", params={"limit": 3, **({"cursor": cursor} if cursor else {})}
         ).json()
-        found += [project["name"] for project in Projects.model_validate(page).projects]
+        found += [project.name for project in Projects.model_validate(page).projects]
         cursor = page["next"]
         if cursor is None:
             break
