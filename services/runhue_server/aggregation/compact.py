@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import structlog
@@ -26,6 +27,7 @@ from runhue_shared.series.chunks import ChunkEncoder
 from runhue_shared.series.columns import STEP_KEY
 from runhue_shared.series.points import EMPTY, Points, concat, newest_per_step
 from runhue_shared.series.pyramid import (
+    BLOCK_BUCKETS,
     LEVELS,
     SPAN_BITS,
     Buckets,
@@ -83,22 +85,21 @@ def compact_run(tx: Transaction, team_id: int, run_id: int) -> None:
     metrics = metrics_in_run(tx, run_id)
     tail = points_in_tails(tx, {run_id: {(name.stream, name.folded): name.id for name in metrics}})
     changed = [name for name in metrics if (run_id, name.id) in tail]
-    encoder = ChunkEncoder()
     for start in range(0, len(changed), METRICS_AT_ONCE):
         some = changed[start : start + METRICS_AT_ONCE]
         new = {name.id: tail[run_id, name.id] for name in some}
-        _Compaction(tx, team_id, run_id, encoder).write(some, new)
+        _Compaction(tx, team_id, run_id).write(some, new)
     delete_tail(tx, run_id)
 
 
 class _Compaction:
     """Compaction of some metrics of one run."""
 
-    def __init__(self, tx: Transaction, team_id: int, run_id: int, encoder: ChunkEncoder) -> None:
+    def __init__(self, tx: Transaction, team_id: int, run_id: int) -> None:
         self._tx = tx
         self._team_id = team_id
         self._run_id = run_id
-        self._encoder = encoder
+        self._encoder = ChunkEncoder()
         self._writes = _Writes()
         self._read: dict[int, Points] = {}
 
@@ -180,17 +181,15 @@ class _Compaction:
         self, keys: Sequence[BlockKey], held: Mapping[BlockKey, Buckets], spans: Spans, numbers: Points
     ) -> None:
         """Compute the buckets of changed spans anew, and whole blocks that were not stored."""
-        changed = np.isin(numbers.steps >> SPAN_BITS, spans)
-        fresh = numbers if changed.all() else numbers.take(changed)
+        levels = _levels(numbers)
         for key in keys:
             old = held.get(key)
-            bits = block_bits(key.level)
-            if old is None:
-                buckets = buckets_of(_of_block(numbers, key.block, bits), LEVELS[key.level])
-            else:
-                stale = np.isin(old.index >> (SPAN_BITS - bucket_bits(LEVELS[key.level])), spans)
-                again = buckets_of(_of_block(fresh, key.block, bits), LEVELS[key.level])
-                buckets = merge_buckets([old.take(~stale), again], [0, 0])
+            buckets = _of_block(levels[key.level], key.block)
+            if old is not None:
+                bits = SPAN_BITS - bucket_bits(LEVELS[key.level])
+                stale = np.isin(old.index >> bits, spans)
+                again = np.isin(buckets.index >> bits, spans)
+                buckets = merge_buckets([old.take(~stale), buckets.take(again)], [0, 0])
             if is_worth_a_block(buckets):
                 codec, body = encode_block(key.level, key.block, buckets)
                 self._writes.blocks.append(NewBlock(self._team_id, key, codec, body))
@@ -230,9 +229,17 @@ def _holds(chunk: ChunkInfo, points: Points) -> bool:
     return bool(np.searchsorted(points.steps, chunk.step_max, side="right") > below)
 
 
-def _of_block(points: Points, block: int, bits: int) -> Points:
-    start, stop = np.searchsorted(points.steps >> bits, [block, block + 1])
-    return points.take(slice(start, stop))
+def _levels(numbers: Points) -> list[Buckets]:
+    """Buckets of every level."""
+    levels = [buckets_of(numbers, LEVELS[0])]
+    for finer, width in pairwise(LEVELS):
+        levels.append(merge_buckets(levels[-1:], [bucket_bits(width) - bucket_bits(finer)]))
+    return levels
+
+
+def _of_block(buckets: Buckets, block: int) -> Buckets:
+    start, stop = np.searchsorted(buckets.index, [block * BLOCK_BUCKETS, (block + 1) * BLOCK_BUCKETS])
+    return buckets.take(slice(start, stop))
 
 
 def _first_step(part: ChunkInfo | Points) -> int:

@@ -1,13 +1,14 @@
 """Tails: folded batches whose rows are not in chunks yet, each body as it came."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from runhue_shared.db import Transaction
-from runhue_shared.events import decode_batch
+from runhue_shared.events import Rows, decode_batch
 from runhue_shared.series.columns import points_by_key
-from runhue_shared.series.points import Points, concat, newest_per_step, ord_base
+from runhue_shared.series.points import Points, newest_per_step, ord_base
 from runhue_shared.settings import settings
 
 COMPACT_ROWS = 4096
@@ -78,25 +79,27 @@ WantedMetrics = Mapping[tuple[str, str], int]
 
 def points_in_tails(tx: Transaction, wanted: Mapping[int, WantedMetrics]) -> dict[tuple[int, int], Points]:
     """Points of the wanted metrics of each run that are in its tail, by (run, metric); sorted, one a step."""
-    found: dict[tuple[int, int], list[Points]] = defaultdict(list)
-    for body in tails_of_runs(tx, list(wanted)):
-        for metric_id, points in points_in_body(body, wanted[body.run_id]):
-            found[body.run_id, metric_id].append(points)
-    return {pair: newest_per_step(concat(parts)) for pair, parts in found.items()}
-
-
-def points_in_body(body: TailBody, wanted: WantedMetrics) -> list[tuple[int, Points]]:
-    """(metric id, points) of the wanted metrics in one body, in the order of its columns."""
-    current = settings()
-    batch = decode_batch(body.body, current.max_decompressed_bytes)
-    base = ord_base(body.writer_no, body.seq_lo)
-    found: list[tuple[int, Points]] = []
-    for stream, rows in (("history", batch.rows), ("system", batch.system)):
-        if rows is not None:
-            keys = {name: number for (of, name), number in wanted.items() if of == stream}
-            columns = points_by_key(rows, base, keys.__contains__, current.max_json_depth)
-            found.extend((keys[name], points) for name, points in columns)
+    found: dict[tuple[int, int], Points] = {}
+    for run_id, bodies in groupby(tails_of_runs(tx, list(wanted)), key=attrgetter("run_id")):
+        for metric_id, points in points_in_bodies(bodies, wanted[run_id]):
+            found[run_id, metric_id] = newest_per_step(points)
     return found
+
+
+def points_in_bodies(bodies: Iterable[TailBody], wanted: WantedMetrics) -> Iterator[tuple[int, Points]]:
+    """(metric id, points) of the wanted metrics in a run's bodies; in no order, several a step perhaps."""
+    current = settings()
+    parts: dict[str, list[tuple[Rows, int]]] = {"history": [], "system": []}
+    for body in bodies:
+        batch = decode_batch(body.body, current.max_decompressed_bytes)
+        base = ord_base(body.writer_no, body.seq_lo)
+        for stream, rows in (("history", batch.rows), ("system", batch.system)):
+            if rows is not None:
+                parts[stream].append((rows, base))
+    for stream, rows_of_stream in parts.items():
+        ids = {name: number for (of, name), number in wanted.items() if of == stream}
+        found = points_by_key(rows_of_stream, ids.__contains__, current.max_json_depth)
+        yield from ((ids[name], points) for name, points in found.items() if len(points))
 
 
 def runs_to_compact(tx: Transaction, part: int, limit: int) -> list[tuple[int, int]]:

@@ -83,6 +83,7 @@ class ChunkEncoder:
 
     def __init__(self) -> None:
         self._done: dict[bytes, bytes] = {}
+        self._same: dict[int, tuple[Any, bytes]] = {}
 
     def encode(self, type_: str, points: Points) -> bytes:
         """Body of a chunk of points that are sorted, one a step, all of `type_`."""
@@ -98,11 +99,15 @@ class ChunkEncoder:
         return _encoder.encode(body)
 
     def _once(self, column: Any) -> bytes:  # int64 array
+        same = self._same.get(id(column))
+        if same is not None:
+            return same[1]
         content = column.tobytes()
-        held = self._done.get(content)
-        if held is None:
-            held = self._done[content] = packed_whole(column)
-        return held
+        packed_column = self._done.get(content)
+        if packed_column is None:
+            packed_column = self._done[content] = packed_whole(column)
+        self._same[id(column)] = (column, packed_column)
+        return packed_column
 
 
 def decode_chunk(type_: str, codec: int, body: bytes) -> Points:

@@ -1,6 +1,7 @@
 """`Rows` off the wire as arrays: checked once when folded, then read key by key."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runhue_shared.events import Cells, NumberBlock, Rows
-from runhue_shared.series.points import Points, Steps
+from runhue_shared.series.points import Numbers, Points, Steps, concat
 from runhue_shared.series.values import NON_FINITE_STRINGS, NUMBER, is_json, value_type
 
 STEP_KEY = "_step"
@@ -104,42 +105,78 @@ def step_points(rows: Rows, base: int) -> Points:
 
 
 def points_by_key(
-    rows: Rows, base: int, wants: Callable[[str], bool], max_depth: int
-) -> Iterator[tuple[str, Points]]:
-    """(casefolded key, points) of the keys that `wants`, which is asked with the casefolded key.
+    parts: Iterable[tuple[Rows, int]], wants: Callable[[str], bool], max_depth: int
+) -> dict[str, Points]:
+    """Points by casefolded key of the keys that `wants`, in no order, several a step perhaps.
 
-    A key may come more than once. Its points are in the order of the columns: of points with one ord, the
-    later stands.
+    Of points of one body with one ord (only odd clients make them) the same one comes last at every reading.
 
     Args:
-        base: the ord of `seq_lo`.
+        parts: rows and the ord of their `seq_lo`.
+        wants: asked with the casefolded key.
         max_depth: values nested deeper are left out, as are values that are no JSON.
     """
-    steps, ords = steps_of(rows), ords_of(rows, base)
-    if wants(STEP_KEY):
-        yield STEP_KEY, step_points(rows, base)
-    for block in rows.numbers:
-        wanted = [(at, name) for at, name in enumerate(map(folded, block.keys)) if wants(name)]
-        if wanted:
+    found: dict[str, list[Points]] = defaultdict(list)
+    alike: dict[tuple[str, ...], _AlikeBlocks] = defaultdict(_AlikeBlocks)
+    for rows, base in parts:
+        steps, ords = steps_of(rows), ords_of(rows, base)
+        if wants(STEP_KEY):
+            found[STEP_KEY].append(step_points(rows, base))
+        for block in rows.numbers:
             at = None if block.rows is None else np.frombuffer(block.rows, "<u4")
-            yield from _block_points(block, wanted, steps if at is None else steps[at],
-                                     ords if at is None else ords[at])  # fmt: skip
-    for cell in rows.cells:
-        name = folded(cell.key)
-        if wants(name) and name != STEP_KEY:
-            at = np.frombuffer(cell.rows, "<u4")
-            yield name, cell_points(cell, steps[at], ords[at], max_depth)
+            own = (steps, ords) if at is None else (steps[at], ords[at])
+            if block.kinds is None and not block.big:
+                alike[tuple(block.keys)].add(block, *own)
+            else:
+                _add_block(found, block, wants, *own)
+        for cell in rows.cells:
+            name = folded(cell.key)
+            if wants(name) and name != STEP_KEY:
+                at = np.frombuffer(cell.rows, "<u4")
+                found[name].append(cell_points(cell, steps[at], ords[at], max_depth))
+    for keys, blocks in alike.items():
+        for name, points in blocks.points(keys, wants):
+            found[name].append(points)
+    return {name: concat(points) for name, points in found.items()}
 
 
-def _block_points(
-    block: NumberBlock, wanted: list[tuple[int, str]], steps: Steps, ords: Steps
-) -> Iterator[tuple[str, Points]]:
+class _AlikeBlocks:
+    """Blocks of floats with the same keys: joined, they are one matrix."""
+
+    def __init__(self) -> None:
+        self._steps: list[Steps] = []
+        self._ords: list[Steps] = []
+        self._values: list[Numbers] = []
+
+    def add(self, block: NumberBlock, steps: Steps, ords: Steps) -> None:
+        self._steps.append(steps)
+        self._ords.append(ords)
+        self._values.append(np.frombuffer(block.values, "<f8").reshape(len(block.keys), len(steps)))
+
+    def points(self, keys: tuple[str, ...], wants: Callable[[str], bool]) -> Iterator[tuple[str, Points]]:
+        names = [(at, name) for at, name in enumerate(map(folded, keys)) if wants(name) and name != STEP_KEY]
+        if not names:
+            return
+        steps, ords = np.concatenate(self._steps), np.concatenate(self._ords)
+        rows = [at for at, _ in names]
+        whole = len(rows) == len(keys)
+        values = np.concatenate([part if whole else part[rows] for part in self._values], axis=1)
+        for (_, name), numbers in zip(names, values, strict=True):
+            yield name, Points(steps, ords, numbers)
+
+
+def _add_block(
+    found: dict[str, list[Points]],
+    block: NumberBlock,
+    wants: Callable[[str], bool],
+    steps: Steps,
+    ords: Steps,
+) -> None:
     n = len(steps)
     values = np.frombuffer(block.values, "<f8").reshape(len(block.keys), n)
-    for at, name in wanted:
-        if name == STEP_KEY:
-            continue
-        yield name, Points(steps, ords, values[at], _ints(block, at, n), None, _big(block, at, n))
+    for at, name in enumerate(map(folded, block.keys)):
+        if wants(name) and name != STEP_KEY:
+            found[name].append(Points(steps, ords, values[at], _ints(block, at, n), None, _big(block, at, n)))
 
 
 def _ints(block: NumberBlock, at: int, n: int) -> NDArray[np.bool_] | None:
