@@ -5,6 +5,7 @@ import threading
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
 import runhue
@@ -235,3 +236,55 @@ def test_forked_child_that_logs_nothing_leaves_no_trace(
 
     assert ingest.rows("loader") == expected(1)
     assert ingest.query("SELECT count(*) FROM run_writer") == [(1,)]
+
+
+def crash(run: runhue.Run) -> None:
+    """Leave a run as a killed process would: nothing finished, its lock free."""
+    writer = run._writer
+    assert writer.sender
+    assert writer.lock
+    writer.sender.stop(timeout=10)
+    writer.spool.close()
+    writer.lock.release()
+    run.finished = True
+    run._on_finish(run)
+
+
+def test_an_open_row_outlives_the_segments_after_it(ingest: IngestServer, run_settings: RunSettings) -> None:
+    """Segments go once they are durable, but not the one that an open row began in."""
+    run = runhue.init(project="p", id="open", settings=run_settings(segment_bytes=500))
+    for step in range(50):
+        run.log({"loss": float(step)})
+    run.log({"open": 1}, commit=False)
+    for number in range(100):
+        run.config[f"key{number}"] = number
+    deadline = time.monotonic() + 20
+    while "key99" not in str(ingest.batches("open")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    crash(run)
+    left = len(list(Path(run.dir).glob("*.segment")))
+
+    results = runhue.sync(run.dir, settings=run_settings())
+
+    assert [result.error for result in results] == [None]
+    assert left < 25
+    assert ingest.rows("open") == [*((step, {"loss": float(step)}) for step in range(50)), (50, {"open": 1})]
+    assert_contiguous(ingest.batches("open"))
+
+
+def test_a_server_that_forgot_is_told_again(ingest: IngestServer, run_settings: RunSettings) -> None:
+    """When the server falls back behind what it had confirmed, what the spool still holds is sent again."""
+    run = runhue.init(project="p", id="forgot", settings=run_settings())
+    for step in range(10):
+        run.log({"loss": step / 7, "n": step})
+    deadline = time.monotonic() + 20
+    while len(ingest.rows("forgot")) < 10 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    with psycopg.connect(ingest.database_url) as connection:
+        connection.execute("DELETE FROM inbox")
+        connection.execute("UPDATE run_writer SET durable_seq = -1")
+    run.log({"loss": 10 / 7, "n": 10})
+    run.finish()
+
+    assert ingest.rows("forgot") == expected(11)
+    assert_contiguous(ingest.batches("forgot"))
