@@ -143,7 +143,7 @@ class Feed:
         while True:
             try:
                 if not continuous:
-                    await self._resume()
+                    await self._resume("the event server was away")
                     continuous = True
                 await self._read_some()
                 delay = FIRST_RETRY
@@ -159,6 +159,7 @@ class Feed:
             "Awaitable[Any]", self._redis.xread({self._key: since}, READ_COUNT, BLOCK_MILLISECONDS)
         )
         if not found:
+            await self._resume("the stream was emptied")
             return
         # A stream that was emptied or cut behind our back has newer entries and not the last one we saw.
         lost = since != START and not await self.holds(since)
@@ -169,13 +170,15 @@ class Feed:
         if lost:
             self._restart_all("the stream was cut")
 
-    async def _resume(self) -> None:
-        """After an outage: go on where we were, or from the newest entry when that place is gone."""
+    async def _resume(self, why: str) -> None:
+        """After an outage or a silence: go on where we were, or from the newest entry when that is gone.
+
+        A stream made anew while the clock was set back has entries that reading on would never see.
+        """
         if await self.holds(self.position):
             return
-        newest = await self._newest()
-        self.position = newest
-        self._restart_all("the event server was away")
+        self.position = await self._newest()
+        self._restart_all(why)
 
     def _deliver(self, event: Event) -> None:
         for workspace_id in {0, event.workspace_id}:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from runhue_server.api.models_runs import Answer, Body, Seconds
+from runhue_server.api.models_runs import Answer, Body, Seconds, Storable
 
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 KeyType = Literal["number", "string", "bool"]
@@ -14,9 +14,9 @@ Reason = Literal["missing", "null", "non_finite", "type_mismatch", "non_positive
 Document = dict[str, Any]
 """A filter: docs/api.md, "Filter language"."""
 
-WorkspaceName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Search = Annotated[str, StringConstraints(max_length=1_000)]
-HiddenRuns = Annotated[list[Annotated[str, StringConstraints(max_length=512)]], Field(max_length=10_000)]
+WorkspaceName = Annotated[Storable, StringConstraints(min_length=1, max_length=128)]
+Search = Annotated[Storable, StringConstraints(max_length=1_000)]
+HiddenRuns = Annotated[list[Annotated[Storable, StringConstraints(max_length=512)]], Field(max_length=10_000)]
 
 
 class ColorKey(Body):

@@ -2,16 +2,37 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Seconds = Annotated[float, Field(description="Unix seconds", examples=[1767225600.25])]
 State = Literal["running", "finished", "failed", "crashed", "killed"]
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """A double as JSON can carry it."""
 
-Text = Annotated[str, StringConstraints(max_length=10_000)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^/\\#?%:\x00-\x1f\x7f]+$")]
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds NUL, which no stored text does")
+    return text
+
+
+def _naming(text: str) -> str:
+    if not text.strip() or text in (".", ".."):
+        raise ValueError("names nothing: it is blank, or . or ..")
+    return text
+
+
+Storable = Annotated[str, AfterValidator(_storable)]
+"""Text that Postgres can hold."""
+
+Text = Annotated[Storable, StringConstraints(max_length=10_000)]
+Tag = Annotated[Storable, StringConstraints(min_length=1, max_length=128)]
+RunName = Annotated[Storable, StringConstraints(min_length=1, max_length=512), AfterValidator(_naming)]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128, pattern=r"^[^/\\#?%:\x00-\x1f\x7f]+$"),
+    AfterValidator(_naming),
+]
 
 
 class Answer(BaseModel):
@@ -175,7 +196,7 @@ class Runs(Answer):
 class RunEdit(Body):
     """Changes of a run; what is absent stays. Config and summary merge by key, null is a value."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    name: RunName | None = None
     notes: Text | None = None
     tags: Annotated[list[Tag], Field(max_length=256)] | None = None
     group: Text | None = None

@@ -7,6 +7,7 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runhue_server.web.json_text import holds_lone_surrogate
 from runhue_server.web.problems import Invalid, Problem, problem_response
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -47,7 +48,11 @@ async def known_parameters_only(request: Request) -> None:
 
 
 class BoundedBodies:
-    """Refuse a body beyond `MAX_BODY_BYTES`, read with a running cap, or nested beyond `MAX_BODY_DEPTH`."""
+    """Refuse a body that cannot be stored.
+
+    That is one beyond `MAX_BODY_BYTES`, read with a running cap, nested beyond `MAX_BODY_DEPTH`, or with half
+    a surrogate pair.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -61,8 +66,13 @@ class BoundedBodies:
             if depth_of_json(body) > MAX_BODY_DEPTH:
                 raise Invalid(
                     f"the body nests deeper than {MAX_BODY_DEPTH} levels",
+                    field="body",
                     limit=MAX_BODY_DEPTH,
                     fix="flatten it",
+                )
+            if body is not None and holds_lone_surrogate(body):
+                raise Invalid(
+                    "the body holds half a surrogate pair", field="body", fix="send whole characters"
                 )
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
@@ -88,6 +98,7 @@ async def _read(receive: Receive) -> bytes | None:
         if held > MAX_BODY_BYTES:
             raise BodyTooLarge(
                 f"the body is larger than {MAX_BODY_BYTES} bytes",
+                field="body",
                 limit=MAX_BODY_BYTES,
                 fix="send less at once",
             )
