@@ -17,6 +17,10 @@ class Sender:
     def __init__(self, url: str, key: str) -> None:
         self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
 
+    def another(self) -> "Sender":
+        """A client of its own connections with the same key, for a thread; close its `http`."""
+        return Sender(str(self.http.base_url), self.http.headers["authorization"].removeprefix("Bearer "))
+
     def start(self, **fields: Any) -> httpx.Response:
         """`POST /ingest/v1/runs`, by default a new writer of run r1."""
         body = {
