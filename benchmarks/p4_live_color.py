@@ -47,7 +47,7 @@ class LiveColor:
         self._seen: queue.SimpleQueue[tuple[float, float]] = queue.SimpleQueue()
         os.environ.update(RUNHUE_BASE_URL=stack.api_url, RUNHUE_API_KEY=stack.api_key)
         self._folder = tempfile.TemporaryDirectory()
-        quiet = runhue.Settings(quiet=True, console="off", system_metrics=False)
+        quiet = runhue.Settings(silent=True, console="off", system_metrics_interval=0)
         self.run = runhue.init(project="p4", id="live", dir=self._folder.name, settings=quiet)
         self._step = 0
         threading.Thread(target=self._subscribe, args=(stack,), daemon=True).start()

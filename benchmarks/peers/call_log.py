@@ -33,7 +33,7 @@ def bare(folder):
 def runhue(folder):
     import runhue
 
-    quiet = runhue.Settings(quiet=True, console="off", system_metrics=False)
+    quiet = runhue.Settings(silent=True, console="off", system_metrics_interval=0)
     run = runhue.init(project="p1", dir=folder, settings=quiet)
     return run.log, run.finish
 

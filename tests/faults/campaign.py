@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import runhue._sync
+import runhue
+from runhue._sync import sync
 from runhue_server.stack import Stack
 from tests.faults.checker import Checker, Expected, returned_steps
 from tests.faults.raw_sender import RawSender
@@ -66,7 +67,10 @@ class Campaign:
         for thread in senders:
             thread.join(timeout=300)
         for trainer in self.trainers:
-            trainer.process.wait(timeout=300)
+            code = trainer.process.wait(timeout=300)
+            if code not in (0, -signal.SIGKILL):
+                told = (trainer.folder / "output").read_text(errors="replace")
+                raise AssertionError(f"{trainer.run}'s training process exited with {code}: {told[-2000:]}")
         if self.failures:
             raise AssertionError(f"a sender failed: {self.failures[0]}") from self.failures[0]
         self.stack.wait_ready()
@@ -98,6 +102,7 @@ class Campaign:
         # Two processes write into one run, and a raw sender into the same run's other steps.
         self._train("shared", seed=50, first=0, steps=steps, stride=3)
         self._train("shared", seed=50, first=1, steps=steps, stride=3)
+        self._wait_logging()
         chaos = random.Random(self.seed + 2)
         for number, (run, first, stride, seed) in enumerate([("raw", 0, 1, 60), ("shared", 2, 3, 50)]):
             self.senders.append(
@@ -118,6 +123,14 @@ class Campaign:
             thread.start()
         return threads
 
+    def _wait_logging(self) -> None:
+        """Faults begin when every training process logs; the start of one is tested by the SDK's own tests."""
+        deadline = time.monotonic() + 60
+        while not all(returned_steps(trainer.folder) for trainer in self.trainers):
+            if time.monotonic() > deadline:
+                raise TimeoutError("a training process did not begin to log within 60 s")
+            time.sleep(0.05)
+
     def _send(self, sender: RawSender) -> None:
         try:
             sender.start()
@@ -132,17 +145,18 @@ class Campaign:
         folder = self.folder / f"trainer-{len(self.trainers)}"
         folder.mkdir(parents=True)
         arguments = [run, seed, first, steps, stride, 0.005, folder]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.trainer", *map(str, arguments)],
-            env={
-                **os.environ,
-                "RUNHUE_BASE_URL": self.stack.api_url,
-                "RUNHUE_API_KEY": self.stack.api_key,
-                "PYTHONWARNINGS": "default",
-            },
-            stdout=(folder / "output").open("wb"),
-            stderr=subprocess.STDOUT,
-        )
+        environment = {
+            **os.environ,
+            "RUNHUE_BASE_URL": self.stack.api_url,
+            "RUNHUE_API_KEY": self.stack.api_key,
+        }
+        with (folder / "output").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.trainer", *map(str, arguments)],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         self.trainers.append(Trainer(run, seed, first, steps, stride, folder, process))
 
     def _strike_all(self, faults: list[Fault]) -> None:
@@ -155,11 +169,17 @@ class Campaign:
     def _kill_trainer(self) -> None:
         alive = [trainer for trainer in self.trainers if trainer.process.poll() is None]
         if alive:
-            self._random.choice(alive).process.send_signal(signal.SIGKILL)
+            killed = self._random.choice(alive)
+            killed.process.send_signal(signal.SIGKILL)
+            # The run goes on in a new process, at steps that the killed one was never to reach.
+            beyond = killed.first + killed.steps * killed.stride * (1 + len(self.trainers))
+            self._train(killed.run, killed.seed, first=beyond, steps=200, stride=killed.stride)
 
     def _recover(self) -> None:
+        settings = runhue.Settings(base_url=self.stack.api_url, api_key=self.stack.api_key)
         for trainer in self.trainers:
-            runhue._sync.sync(trainer.folder, base_url=self.stack.api_url, api_key=self.stack.api_key)
+            left = sync(trainer.folder, settings=settings)
+            assert all(spool.done for spool in left), f"{trainer.run} could not be recovered: {left}"
 
     def _check_dead_letters(self) -> None:
         for sender in self.senders:

@@ -13,7 +13,7 @@ from tests.faults.campaign import Campaign
 def test_nothing_is_lost_doubled_or_miscolored_under_faults(tmp_path: Path) -> None:
     """Every process kind is killed, Redis is wiped, batches repeat and rot: all totals are exact."""
     with Stack.temporary() as stack:
-        campaign = Campaign(stack, tmp_path / "runs", seed=20260921, seconds=25)
+        campaign = Campaign(stack, tmp_path / "runs", seed=20261121, seconds=25)
 
         campaign.run()
 

@@ -18,7 +18,7 @@ def main() -> None:
     returned = os.open(
         Path(folder) / f"returned-{os.getpid()}", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600
     )
-    settings = runhue.Settings(system_metrics=False, console="off", quiet=True, finish_timeout=120)
+    settings = runhue.Settings(system_metrics_interval=0, console="off", silent=True, finish_timeout=120)
     run = runhue.init(
         project="faults",
         id=run_id,
