@@ -16,6 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 JSON = "application/json"
 
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
 
 class Streamed(StreamingResponse):
     """A response in parts whose generator is closed at once when the client goes away.
@@ -91,10 +93,15 @@ def non_finite_as_text(value: float) -> float | str:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) is float:
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is float:
         return value if math.isfinite(value) else non_finite_as_text(value)
     if isinstance(value, dict):
-        return {key: _plain(member) for key, member in value.items()}
+        return {
+            key: member if type(member) in _AS_THEY_ARE else _plain(member) for key, member in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_plain(member) for member in value]
     return seconds(value) if isinstance(value, datetime) else value

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import redis.asyncio
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -30,6 +31,7 @@ from runhue_server.api.noticing import Readers
 from runhue_server.api.requests import BoundedBodies, known_parameters_only
 from runhue_server.web import health, problems
 from runhue_server.web.problems import Invalid, problem_response
+from runhue_shared.db.filtering import FILTER_TIMEOUT
 from runhue_shared.filters import InvalidFilter
 from runhue_shared.settings import settings
 
@@ -60,6 +62,12 @@ class FilterRefused(Invalid):
     code = "invalid_filter"
 
 
+class FilterTooSlow(Invalid):
+    """A statement with a user's filter ran into its time limit."""
+
+    code = "filter_too_slow"
+
+
 def create_app() -> FastAPI:
     """The ASGI app; connections open with its first requests."""
     app = FastAPI(
@@ -78,6 +86,7 @@ def create_app() -> FastAPI:
     app.add_middleware(BoundedBodies)
     problems.install(app)
     app.add_exception_handler(InvalidFilter, _filter_refused)
+    app.add_exception_handler(psycopg.errors.QueryCanceled, _filter_too_slow)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 
@@ -99,6 +108,13 @@ async def _filter_refused(_request: Request, error: Exception) -> Response:
         raise error
     refused = FilterRefused(str(error), field=error.field, limit=error.limit, fix=error.fix)
     return problem_response(refused)
+
+
+async def _filter_too_slow(_request: Request, _error: Exception) -> Response:
+    fix = "simplify the regular expressions, or filter by less"
+    return problem_response(
+        FilterTooSlow(f"the filter took longer than {FILTER_TIMEOUT}", field="filter", fix=fix)
+    )
 
 
 def _document(app: FastAPI) -> dict[str, Any]:  # an OpenAPI document

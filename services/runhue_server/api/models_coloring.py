@@ -14,9 +14,11 @@ Reason = Literal["missing", "null", "non_finite", "type_mismatch", "non_positive
 Document = dict[str, Any]
 """A filter: docs/api.md, "Filter language"."""
 
-WorkspaceName = Annotated[Storable, StringConstraints(min_length=1, max_length=128)]
-Search = Annotated[Storable, StringConstraints(max_length=1_000)]
-HiddenRuns = Annotated[list[Annotated[Storable, StringConstraints(max_length=512)]], Field(max_length=10_000)]
+WorkspaceName = Annotated[str, StringConstraints(min_length=1, max_length=128), Storable]
+Search = Annotated[str, StringConstraints(max_length=1_000), Storable]
+HiddenRuns = Annotated[
+    list[Annotated[str, StringConstraints(max_length=512), Storable]], Field(max_length=10_000)
+]
 
 
 class ColorKey(Body):

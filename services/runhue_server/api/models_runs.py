@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 Seconds = Annotated[float, Field(description="Unix seconds", examples=[1767225600.25])]
 State = Literal["running", "finished", "failed", "crashed", "killed"]
@@ -12,22 +13,22 @@ Number = float | Literal["NaN", "Infinity", "-Infinity"]
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("holds NUL, which no stored text does")
+        raise PydanticCustomError("nul", "holds NUL, which no stored text does")
     return text
 
 
 def _naming(text: str) -> str:
     if not text.strip() or text in (".", ".."):
-        raise ValueError("names nothing: it is blank, or . or ..")
+        raise PydanticCustomError("blank", "must name something: not blank, not . or ..")
     return text
 
 
-Storable = Annotated[str, AfterValidator(_storable)]
-"""Text that Postgres can hold."""
+Storable = AfterValidator(_storable)
+"""Refuses text that Postgres cannot hold."""
 
-Text = Annotated[Storable, StringConstraints(max_length=10_000)]
-Tag = Annotated[Storable, StringConstraints(min_length=1, max_length=128)]
-RunName = Annotated[Storable, StringConstraints(min_length=1, max_length=512), AfterValidator(_naming)]
+Text = Annotated[str, StringConstraints(max_length=10_000), Storable]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=128), Storable]
+RunName = Annotated[str, StringConstraints(min_length=1, max_length=512), Storable, AfterValidator(_naming)]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=128, pattern=r"^[^/\\#?%:\x00-\x1f\x7f]+$"),

@@ -32,12 +32,6 @@ KEY_PLACE_PARTS = 4
 ATTRIBUTES = ("name", "notes", "tags", "group", "job_type")
 
 
-class FilterTooSlow(Invalid):
-    """The filter ran into the time limit of one statement."""
-
-    code = "filter_too_slow"
-
-
 class EditRejected(Invalid):
     """Config, summary or metadata would be larger or nested deeper than allowed."""
 
@@ -100,10 +94,6 @@ def _page(
     try:
         found = runs.page_of_runs(tx, project_id, parsed, search, sort, limit + 1, after)
         return found, runs.count_runs(tx, project_id, parsed, search)
-    except psycopg.errors.QueryCanceled as error:
-        raise FilterTooSlow(
-            "the filter took longer than 10 s", field="filter", limit=10, fix="simplify regular expressions"
-        ) from error
     except psycopg.DataError as error:
         if after is None:
             raise

@@ -9,6 +9,7 @@ from runhue_shared.db import Transaction
 from runhue_shared.filters import And, Comparison, Field, Filter, InvalidFilter, Not, Or, comparisons
 
 FILTER_TIMEOUT = "10s"
+"""What one statement of a transaction with a user's filter may take."""
 
 _ORDERS = {"$gt": sql.SQL(">"), "$gte": sql.SQL(">="), "$lt": sql.SQL("<"), "$lte": sql.SQL("<=")}
 _TRUE, _FALSE = sql.SQL("true"), sql.SQL("false")
@@ -56,7 +57,7 @@ def check_patterns(tx: Transaction, parsed: Filter, search: str | None) -> None:
     Raises:
         InvalidFilter: Postgres cannot read one; the message names its field and says why.
     """
-    tx.execute(f"SET LOCAL statement_timeout = '{FILTER_TIMEOUT}'")
+    tx.execute("SELECT set_config('statement_timeout', %s, true)", (FILTER_TIMEOUT,))
     patterns = [(str(leaf.field), leaf.operand) for leaf in comparisons(parsed) if leaf.operator == "$regex"]
     if search:
         patterns.append(("search", search))

@@ -9,6 +9,7 @@ import pytest
 
 from runhue_server.api.models_runs import Runs
 from runhue_shared import db
+from runhue_shared.db import filtering
 from tests.integration.api.stored import Stored
 
 
@@ -158,6 +159,20 @@ def test_cursor_of_another_order_is_refused(api: httpx.Client, project: Stored) 
     other = api.get(f"{project.url}/runs", params={"limit": 1, "order": "-name", "cursor": cursor})
 
     assert other.json()["code"] == "invalid_cursor"
+
+
+def test_a_filter_that_takes_too_long(
+    api: httpx.Client, project: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter cannot hold a connection for long: it is refused with the limit."""
+    monkeypatch.setattr(filtering, "FILTER_TIMEOUT", "1ms")
+    for number in range(300):
+        project.add_run(f"r{number}")
+    backtracking = {"name": {"$regex": r"^(.*)(.*)(.*)\1\2\3x$"}}
+
+    answer = api.get(f"{project.url}/runs", params={"filter": json.dumps(backtracking)})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "filter_too_slow")
 
 
 def test_deleting_is_idempotent(api: httpx.Client, project: Stored) -> None:
