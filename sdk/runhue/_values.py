@@ -36,7 +36,7 @@ def check_key(key: object) -> str:
         raise BadKey("a key must not be empty")
     if len(key) > MAX_KEY_LENGTH:
         raise BadKey(f"a key has at most {MAX_KEY_LENGTH} characters, this one has {len(key)}: {key[:40]}...")
-    if key == RESERVED:
+    if key.casefold() == RESERVED:
         raise BadKey("the key _step is reserved: pass step= to log()")
     try:
         key.encode()

@@ -378,4 +378,6 @@ def decompress(body: bytes, max_bytes: int) -> bytes:
         raise MalformedBatch(f"body is larger than {max_bytes} bytes decompressed: send smaller batches")
     if not decompressor.eof:
         raise MalformedBatch("body is cut short: the zstd frame does not end")
+    if decompressor.unused_data:
+        raise MalformedBatch(f"{len(decompressor.unused_data)} bytes follow the zstd frame: send one frame")
     return raw

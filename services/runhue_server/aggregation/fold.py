@@ -2,14 +2,14 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
 import structlog
 
 from runhue_server.aggregation.batches import ReadyBatch, SortedBatches, sort_batches
-from runhue_server.aggregation.records import FoldedRecords, fold_records
+from runhue_server.aggregation.records import FoldedRecords, end_runs, fold_records
 from runhue_server.aggregation.rows import FoldedRows, fold_rows, rows_of
 from runhue_shared.db import Transaction, colors, outbox, partitions, writers
 from runhue_shared.db.chunks import ChunkCorrupt
@@ -35,6 +35,7 @@ POISON = (
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.ProgrammingError,
+    psycopg.errors.ProgramLimitExceeded,
 )
 """What a batch can cause. Anything else (a lost connection, a deadlock, a full disk) is nobody's batch:
 the transaction rolls back and is tried again."""
@@ -44,11 +45,8 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Folded:
-    """What one transaction did, and what to wake after its commit."""
+    """What to wake after the commit; `left` are batches that wait for one before them."""
 
-    applied: int = 0
-    dead: int = 0
-    stopped: bool = False
     left: list[int] = field(default_factory=list)
     scales_dirty: bool = False
     events: bool = False
@@ -56,23 +54,20 @@ class Folded:
 
 
 def fold_partition(tx: Transaction, part: int, names: MetricIds, limits: Settings) -> Folded:
-    """Fold what waits in a partition locked by this transaction."""
-    result = Folded()
+    """Fold what waits in a partition locked by this transaction.
+
+    Raises:
+        TooManyBadBatches: roll back; the partition should stop.
+    """
     waiting = partitions.waiting_batches(tx, part, partitions.MAX_ROWS, partitions.MAX_BYTES)
     if not waiting:
-        return result
+        return Folded()
     writers_by_id = partitions.folding_writers(tx, sorted({batch.writer_id for batch in waiting}))
     batches = sort_batches(waiting, writers_by_id, limits)
-    applied = _apply_or_bisect(tx, part, batches.ready, names, limits, batches, result)
-    handled = len(applied) + len(batches.bad)
-    if handled >= RATIO_OF and len(batches.bad) >= BAD_RATIO * handled:
-        raise TooManyBadBatches(len(batches.bad), handled, batches.bad[0][2])
-    bury(tx, [_dead(*bad) for bad in batches.bad])
-    partitions.count_batches(tx, part, len(applied), len(batches.bad))
-    partitions.mark_applied(tx, _applied_seqs(applied, batches))
-    partitions.delete_batches(tx, part, [*_ids(applied), *(bad[0].id for bad in batches.bad), *batches.done])
-    result.applied, result.dead, result.left = len(applied), len(batches.bad), batches.early
-    return result
+    fold = _Fold(tx, part, names, limits, batches)
+    fold.apply(batches.ready)
+    fold.settle()
+    return fold.result
 
 
 class TooManyBadBatches(RuntimeError):
@@ -82,54 +77,70 @@ class TooManyBadBatches(RuntimeError):
         super().__init__(f"{bad} of {handled} batches could not be applied, the first because: {reason}")
 
 
-def _apply_or_bisect(
-    tx: Transaction,
-    part: int,
-    ready: Sequence[ReadyBatch],
-    names: MetricIds,
-    limits: Settings,
-    batches: SortedBatches,
-    result: Folded,
-) -> list[ReadyBatch]:
-    """Apply the batches; when one cannot be, find it by halves. Returns those applied."""
-    if not ready:
-        return []
-    try:
-        with tx.transaction():
-            _apply(tx, part, ready, names, limits, result)
-    except POISON as error:
-        names.forget()
-        if len(ready) == 1:
+class _Fold:
+    """One transaction's work on a partition."""
+
+    def __init__(
+        self, tx: Transaction, part: int, names: MetricIds, limits: Settings, batches: SortedBatches
+    ) -> None:
+        self._tx = tx
+        self._part = part
+        self._names = names
+        self._limits = limits
+        self._batches = batches
+        self._applied: list[ReadyBatch] = []
+        self.result = Folded(left=batches.early)
+
+    def apply(self, ready: Sequence[ReadyBatch]) -> None:
+        """Apply batches; when one cannot be, find it by halves."""
+        if not ready:
+            return
+        try:
+            with self._tx.transaction():
+                self._apply_all(ready)
+        except POISON as error:
+            self._names.forget()
+            if len(ready) > 1:
+                half = len(ready) // 2
+                self.apply(ready[:half])
+                self.apply(ready[half:])
+                return
             log.warning("batch is poison", writer=ready[0].writer.id, exc_info=True)
-            reason = f"{type(error).__name__}: {error}"
-            batches.bad.append((ready[0].waiting, ready[0].writer, reason))
-            return []
-    else:
-        return list(ready)
-    half = len(ready) // 2
-    return [
-        *_apply_or_bisect(tx, part, ready[:half], names, limits, batches, result),
-        *_apply_or_bisect(tx, part, ready[half:], names, limits, batches, result),
-    ]
+            self._batches.bad.append((ready[0].waiting, ready[0].writer, f"{type(error).__name__}: {error}"))
+            self._check_ratio()
+        else:
+            self._applied.extend(ready)
 
+    def _check_ratio(self) -> None:
+        bad, handled = len(self._batches.bad), len(self._batches.bad) + len(self._applied)
+        if handled >= RATIO_OF and bad >= BAD_RATIO * handled:
+            raise TooManyBadBatches(bad, handled, self._batches.bad[-1][2])
 
-def _apply(
-    tx: Transaction,
-    part: int,
-    ready: Sequence[ReadyBatch],
-    names: MetricIds,
-    limits: Settings,
-    result: Folded,
-) -> None:
-    grown = append_tails(tx, part, dict(rows_of(ready)))
-    rows = fold_rows(tx, ready, names, limits)
-    records = fold_records(tx, ready, names, limits)
-    count_rejections(tx, [*rows.rejections, *records.rejections])
-    dirty = _mark_scales(tx, ready, rows, records)
-    told = _tell(tx, ready, rows, records)
-    result.scales_dirty |= dirty
-    result.events |= told
-    result.tail_grown |= bool(grown)
+    def _apply_all(self, ready: Sequence[ReadyBatch]) -> None:
+        tx = self._tx
+        grown = append_tails(tx, self._part, dict(rows_of(ready)))
+        rows = fold_rows(tx, ready, self._names, self._limits)
+        records = fold_records(tx, ready, self._names, self._limits)
+        count_rejections(tx, [*rows.rejections, *records.rejections])
+        dirty = _mark_scales(tx, ready, rows, records)
+        told = _tell(tx, ready, rows, records)
+        self.result.scales_dirty |= dirty
+        self.result.events |= told
+        self.result.tail_grown |= bool(grown)
+
+    def settle(self) -> None:
+        """Bury what is bad, move the writers' marks, end runs, and empty the inbox of all that is done."""
+        self._check_ratio()
+        tx, bad = self._tx, self._batches.bad
+        bury(tx, [_dead(*one) for one in bad])
+        partitions.count_batches(tx, self._part, len(self._applied), len(bad))
+        partitions.mark_applied(tx, _applied_seqs(self._applied, self._batches))
+        if ended := end_runs(tx, self._applied, self._limits):
+            self.result.scales_dirty |= _mark_runs(tx, self._applied, ended)
+            writers.announce(tx, sorted(ended))
+            self.result.events = self.result.tail_grown = True
+        done = [*(ready.waiting.id for ready in self._applied), *(waiting.id for waiting, _, _ in bad)]
+        partitions.delete_batches(tx, self._part, [*done, *self._batches.done])
 
 
 def _mark_scales(
@@ -138,10 +149,15 @@ def _mark_scales(
     dirty = colors.mark_metrics(tx, [*rows.pairs, *records.summary_pairs])
     if records.configs:
         dirty |= colors.mark_configs(tx, sorted(records.configs))
+    return dirty | _mark_runs(tx, ready, records.runs)
+
+
+def _mark_runs(tx: Transaction, ready: Sequence[ReadyBatch], changed: Collection[int]) -> bool:
     by_project: dict[int, set[int]] = defaultdict(set)
     for batch in ready:
-        if batch.writer.run_id in records.runs:
+        if batch.writer.run_id in changed:
             by_project[batch.writer.project_id].add(batch.writer.run_id)
+    dirty = False
     for project_id, run_ids in sorted(by_project.items()):
         dirty |= colors.mark_runs(tx, project_id, sorted(run_ids))
     return dirty
@@ -180,10 +196,6 @@ def _applied_seqs(applied: Sequence[ReadyBatch], batches: SortedBatches) -> dict
     ]:
         found[writer_id] = max(found.get(writer_id, -1), seq_hi)
     return found
-
-
-def _ids(applied: Sequence[ReadyBatch]) -> list[int]:
-    return [ready.waiting.id for ready in applied]
 
 
 def _dead(waiting: WaitingBatch, writer: FoldingWriter, reason: str) -> DeadBatch:

@@ -19,6 +19,9 @@ from runhue_shared.settings import Settings
 NAMED_REJECTIONS = 20
 """So many refused keys of one batch are counted by name, further ones together."""
 
+RESERVED = {STEP_KEY: ("key_reserved", f"{STEP_KEY} is the row's own step: log under another key")}
+"""Every row has the key, which makes it none that a row may log."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedRows:
@@ -51,12 +54,13 @@ def named_rows(
     spelled: dict[MetricSpace, dict[str, None]] = defaultdict(dict)
     for _, rows, space in parts:
         _add_keys(rows, spelled[space], limits.max_keys_per_run)
-    refused = {space: _drop_refused(keys, limits.max_key_length) for space, keys in spelled.items()}
+    refused = {
+        space: RESERVED | _drop_refused(keys, limits.max_key_length) for space, keys in spelled.items()
+    }
     ids = names.ids_of(tx, spelled)
     rejections = [
         rejection
         for ready, rows, space in parts
-        if refused[space]
         for rejection in _rejections(ready.writer, rows, refused[space])
     ]
     return [NamedRows(ready, rows, ids[space]) for ready, rows, space in parts], rejections
@@ -84,6 +88,8 @@ def _drop_refused(keys: dict[str, None], max_length: int) -> dict[str, tuple[str
 
 def refusal(key: str, max_length: int) -> tuple[str, str] | None:
     """(code, message) for a key that cannot be a metric's name; None for one that can."""
+    if key != STEP_KEY and key.casefold() == STEP_KEY:
+        return RESERVED[STEP_KEY]
     if "\0" in key:
         return "key_has_nul", f"metric key {key[:80]!r} holds a NUL character: leave it out"
     if len(key) > max_length:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from runhue_server.web.json_text import holds_lone_surrogate
 from runhue_server.web.problems import Invalid
 from runhue_shared.events import StartWriter
 
@@ -17,7 +18,7 @@ LONGEST_NOTES = 64 * 1024
 WRITER = re.compile(r"[0-9a-f]{32}\Z")
 NOT_IN_PROJECT = "/\\#?%:"
 NOT_IN_RUN = "/\\#?%"
-_FIELD = re.compile(r" - at `\$\.?([^`\[]*)")
+_FIELD = re.compile(r" - at `\$\.?([^`\[]*)|(?:unknown|missing required) field `([^`]*)")
 
 
 def decode(body: bytes) -> StartWriter:
@@ -30,9 +31,10 @@ def decode(body: bytes) -> StartWriter:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         found = _FIELD.search(str(error))
+        why = "it holds half a surrogate pair" if holds_lone_surrogate(body) else error
         raise Invalid(
-            f"the body is not a StartWriter: {error}",
-            field=(found.group(1) if found else "") or "body",
+            f"the body is not a StartWriter: {why}",
+            field=(found[1] or found[2] if found else "") or "body",
             fix="send the fields as the reference describes them",
         ) from None
 

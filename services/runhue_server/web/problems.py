@@ -122,7 +122,7 @@ class _Http(Problem):
     """What the framework itself refuses: no such route, no such method."""
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
+        super().__init__(detail, fix="compare the method and the path with the reference")
         self.status = status
         self.code = http.HTTPStatus(status).name.lower()
 
@@ -138,23 +138,36 @@ def as_problem(error: Exception) -> Problem:
     """The problem that `error` is to a client; anything unknown is `Broken` and logged with its trace."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, SERVERS_AWAY):
+    if isinstance(error, SERVERS_AWAY) and not isinstance(error, psycopg.errors.ProgramLimitExceeded):
         _log.warning("server_away", error=str(error))
         return Unavailable()
     if isinstance(error, HTTPException):
-        return _Http(error.status_code, error.detail)
+        return _refused_by_framework(error)
     if isinstance(error, RequestValidationError):
         return _invalid(error)
     _log.error("request_failed", exc_info=error)
     return Broken("the server failed to answer; its log has the reason")
 
 
+def _refused_by_framework(error: HTTPException) -> Problem:
+    if isinstance(error.__cause__, ValueError):  # what FastAPI could not decode
+        return _no_json(str(error.__cause__))
+    return _Http(error.status_code, error.detail)
+
+
 def _invalid(error: RequestValidationError) -> Invalid:
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return _no_json(f"{first['ctx']['error']} at character {first['loc'][-1]}")
     where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
-    field = ".".join(where) or None
-    detail = f"{field}: {first['msg']}" if field else first["msg"]
-    return Invalid(detail, field=field, fix="send the field as the reference describes it")
+    field = ".".join(where) or "body"
+    return Invalid(
+        f"{field}: {first['msg']}", field=field, fix="send the field as the reference describes it"
+    )
+
+
+def _no_json(why: str) -> Invalid:
+    return Invalid(f"the body is no JSON: {why}", field="body", fix="send JSON in UTF-8")
 
 
 def install(app: Starlette) -> None:

@@ -22,6 +22,7 @@ Stability = Literal["live", "stable", "pinned"]
 
 MIN_BUCKETS: Final = 2
 MAX_BUCKETS: Final = 8
+MAX_KEY_LENGTH: Final = 500
 # Beyond this, a domain mirrored around the midpoint could have boundaries that no double reaches.
 MAX_MIDPOINT: Final = 1e307
 DEFAULT_METRICS: Final = ("relative_time_process", "relative_time_wall", "wall_time", "step")
@@ -147,6 +148,8 @@ def _key(field: str, value: object) -> ColorKey | None:
     name = parts.get("name")
     if not isinstance(name, str) or not name:
         raise InvalidSettings(field, "name must be a string that is not empty")
+    if len(name) > MAX_KEY_LENGTH or "\0" in name:
+        raise InvalidSettings(field, f"name must have at most {MAX_KEY_LENGTH} characters and no NUL")
     key_type = _optional(_choice(get_args(KeyType)))("key.type", parts.get("type"))
     if source == "default":
         _check_default_metric(name, key_type)

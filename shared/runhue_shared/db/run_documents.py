@@ -9,6 +9,7 @@ from psycopg import sql
 
 from runhue_shared.db import Transaction
 from runhue_shared.db.dead_letters import storable
+from runhue_shared.events import flatten
 from runhue_shared.series.values import is_json, json_text
 from runhue_shared.settings import Settings
 
@@ -26,7 +27,7 @@ _MAX_TEXT = 1_000_000
 class EditRefused(ValueError):
     """A part of an edit was not applied; the rest was. `code` is stable, `fix` says what to do."""
 
-    def __init__(self, code: str, field: str, message: str, limit: int, fix: str) -> None:
+    def __init__(self, code: str, field: str, message: str, limit: int | None, fix: str) -> None:
         super().__init__(f"{message}: {fix}")
         self.code = code
         self.field = field
@@ -55,7 +56,7 @@ class Document:
         return [refused for edit in sorted(edits, key=_ord) for refused in self._apply(edit, limits)]
 
     def _apply(self, edit: Edit, limits: Settings) -> list[EditRefused]:
-        values, refused = _checked(edit.values, limits.max_json_depth)
+        values, refused = self._checked(edit.values, limits)
         later = {key: value for key, value in values.items() if edit.ord >= self.ords.get(key, -1)}
         removed = [key for key in edit.removed if edit.ord >= self.ords.get(key, -1)]
         changed = {key: value for key, value in self.values.items() if key not in removed} | later
@@ -65,25 +66,50 @@ class Document:
         self.ords.update(dict.fromkeys([*later, *removed], edit.ord))
         return refused
 
+    def _checked(
+        self, values: Mapping[str, Any], limits: Settings
+    ) -> tuple[dict[str, Any], list[EditRefused]]:
+        """The values that can be stored, and why the others cannot."""
+        kept: dict[str, Any] = {}
+        refused = []
+        for key, value in values.items():
+            reason = self._refusal(key, value, limits)
+            if reason is None:
+                kept[key] = value
+            else:
+                refused.append(reason)
+        return kept, refused
+
+    def _refusal(self, key: str, value: Any, limits: Settings) -> EditRefused | None:  # any decoded value
+        if not is_json(value, limits.max_json_depth):
+            return _too_deep(key, limits.max_json_depth)
+        if self.name == "metadata":  # is never asked by key
+            return None
+        for path in flatten({key: value}):
+            if len(path) > limits.max_key_length:
+                return _key_too_long(path, limits.max_key_length)
+            if self.name == "summary" and "\0" in path:
+                return _key_has_nul(path)
+        return None
+
 
 def _ord(edit: Edit) -> int:
     return edit.ord
 
 
-def _checked(values: Mapping[str, Any], max_depth: int) -> tuple[dict[str, Any], list[EditRefused]]:
-    kept = {key: value for key, value in values.items() if is_json(value, max_depth)}
-    refused = [
-        EditRefused(
-            "json_too_deep",
-            key,
-            f"{key[:80]!r} is nested deeper than {max_depth}, or is no JSON value",
-            max_depth,
-            "log it flatter, or as a file",
-        )
-        for key in values
-        if key not in kept
-    ]
-    return kept, refused
+def _too_deep(key: str, limit: int) -> EditRefused:
+    message = f"{key[:80]!r} is nested deeper than {limit}, or is no JSON value"
+    return EditRefused("json_too_deep", key, message, limit, "log it flatter, or as a file")
+
+
+def _key_too_long(path: str, limit: int) -> EditRefused:
+    message = f"key {path[:80]!r}... has {len(path)} characters, the limit is {limit}"
+    return EditRefused("key_too_long", path, message, limit, "shorten it")
+
+
+def _key_has_nul(path: str) -> EditRefused:
+    message = f"metric key {path[:80]!r} holds a NUL character"
+    return EditRefused("key_has_nul", path, message, None, "leave it out")
 
 
 def _too_large(name: str, size: int, limit: int) -> EditRefused:

@@ -273,6 +273,7 @@ def test_odd_keys(run: Run) -> None:
     assert metrics(run)["_step"].last == 0
     assert rows_of("SELECT code, field, count FROM run_rejection ORDER BY code") == [
         ("key_has_nul", "a\ufffdb", 1),
+        ("key_reserved", "_STEP", 1),
         ("key_too_long", "x" * 100, 1),
     ]
 
