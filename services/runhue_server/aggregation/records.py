@@ -42,7 +42,7 @@ LATEST_TIME = 253402300799.0
 
 @dataclass(slots=True)
 class FoldedRecords:
-    """Runs whose config, attributes or state changed, and (run, metric) whose manual summary did."""
+    """Runs whose config or attributes changed, and (run, metric) whose manual summary did."""
 
     configs: set[int] = field(default_factory=set)
     runs: set[int] = field(default_factory=set)
@@ -61,12 +61,21 @@ def fold_records(
         add_alerts(tx, alerts)
     if definitions := list(_definitions(batches, limits, result)):
         define_metrics(tx, definitions)
-    if finishes := list(_finishes(batches)):
-        record_finish(tx, finishes)
-        runs = {ready.writer.run_id for ready in batches if ready.batch.finish}
-        ended = settle_runs(tx, sorted(runs), limits.heartbeat_timeout)
-        result.runs.update(run.run_id for run in ended)
     return result
+
+
+def end_runs(tx: Transaction, batches: Sequence[ReadyBatch], limits: Settings) -> set[int]:
+    """Keep how writers finished, and end runs that have no open writer left; returns those that ended.
+
+    Takes locks on writers: call it once all writers of the transaction are locked in their order
+    (`partitions.mark_applied`), or it deadlocks with ingest.
+    """
+    finishes = list(_finishes(batches))
+    if not finishes:
+        return set()
+    record_finish(tx, finishes)
+    runs = {ready.writer.run_id for ready in batches if ready.batch.finish}
+    return {run.run_id for run in settle_runs(tx, sorted(runs), limits.heartbeat_timeout)}
 
 
 def _fold_documents(
