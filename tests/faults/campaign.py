@@ -124,7 +124,7 @@ class Campaign:
         return threads
 
     def _wait_logging(self) -> None:
-        """Faults begin when every training process logs; the start of one is tested by the SDK's own tests."""
+        """Faults begin when every training process logs; how one starts is tested by the SDK's tests."""
         deadline = time.monotonic() + 60
         while not all(returned_steps(trainer.folder) for trainer in self.trainers):
             if time.monotonic() > deadline:

@@ -37,13 +37,13 @@ class SeriesTruth:
 
 
 def series_truth(points: Mapping[int, float | int]) -> SeriesTruth:
-    """Totals of one series given as step -> value; extremes are over finite values."""
+    """Totals of one series given as step -> value; extremes are over finite values, and -0.0 counts as 0.0."""
     finite = [float(value) for value in points.values() if math.isfinite(float(value))]
     last_step = max(points)
     return SeriesTruth(
         n=len(points),
         last_step=last_step,
-        last=float(points[last_step]),
+        last=float(points[last_step]) + 0.0,
         low=min(finite) + 0.0 if finite else None,
         high=max(finite) + 0.0 if finite else None,
         digest=digest(points),
