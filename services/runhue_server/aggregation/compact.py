@@ -25,7 +25,7 @@ from runhue_shared.db.metrics import MetricName, metrics_in_run
 from runhue_shared.db.tails import delete_tail, points_in_tails, runs_to_compact
 from runhue_shared.series.chunks import ChunkEncoder
 from runhue_shared.series.columns import STEP_KEY
-from runhue_shared.series.points import EMPTY, Points, concat, newest_per_step
+from runhue_shared.series.points import EMPTY, Points, concat, distinct, newest_per_step
 from runhue_shared.series.pyramid import (
     BLOCK_BUCKETS,
     LEVELS,
@@ -128,9 +128,9 @@ class _Compaction:
 
     def _block_keys(self, metric_id: int, spans: Spans) -> list[BlockKey]:
         return [
-            BlockKey(self._run_id, metric_id, level, int(block))
+            BlockKey(self._run_id, metric_id, level, block)
             for level in range(len(LEVELS))
-            for block in np.unique(spans >> (block_bits(level) - SPAN_BITS))
+            for block in distinct(spans >> (block_bits(level) - SPAN_BITS)).tolist()
         ]
 
     def _write_chunks(self, metric_id: int, new: Points, chunks: Sequence[ChunkInfo]) -> Points:
@@ -204,7 +204,7 @@ class _Compaction:
 
 
 def _spans(points: Points) -> Spans:
-    return np.unique(points.steps >> SPAN_BITS)
+    return distinct(points.steps >> SPAN_BITS)
 
 
 def _ranges(spans: Spans | None, absent: Sequence[BlockKey]) -> tuple[Spans, Spans]:

@@ -10,7 +10,7 @@ from runhue_shared.db.chunks import ChunkInfo, chunk_infos, read_chunks
 from runhue_shared.db.lods import read_level
 from runhue_shared.db.tails import points_in_tails
 from runhue_shared.series.columns import folded
-from runhue_shared.series.points import EMPTY, Points, concat, newest_per_step
+from runhue_shared.series.points import EMPTY, Points, concat, distinct, newest_per_step
 from runhue_shared.series.pyramid import (
     LEVELS,
     SPAN_BITS,
@@ -159,7 +159,7 @@ class _Part:
         self._blocks = blocks
         self._held = np.array(sorted(blocks), np.int64)
         reach = max((chunk.step_max for chunk in chunks), default=-1)
-        self._late = np.unique(tail.steps[tail.steps <= reach] >> SPAN_BITS)
+        self._late = distinct(tail.steps[tail.steps <= reach] >> SPAN_BITS)
         """Spans in which the tail may replace points that the pyramid counts."""
 
     def needed(self) -> list[ChunkInfo]:

@@ -103,6 +103,19 @@ def _filled(objects: Objects | None) -> Objects | None:
     return None if objects is None or all(value is None for value in objects) else objects
 
 
+def starts_of(ascending: Steps) -> NDArray[np.int64]:
+    """Positions at which a new value begins; the first is 0. Takes at least one value."""
+    fresh = np.empty(len(ascending), np.bool_)
+    fresh[0] = True
+    np.not_equal(ascending[1:], ascending[:-1], out=fresh[1:])
+    return np.flatnonzero(fresh)
+
+
+def distinct(ascending: Steps) -> Steps:
+    """Each value once."""
+    return ascending[starts_of(ascending)] if len(ascending) else ascending
+
+
 def concat(parts: Sequence[Points]) -> Points:
     """All points of the parts, one part after the other."""
     parts = [part for part in parts if len(part)]

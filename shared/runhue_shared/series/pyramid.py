@@ -6,14 +6,14 @@ same points always give the same buckets. A block is a run of 1,024 buckets of o
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from runhue_shared.series.chunks import packed, unpacked
-from runhue_shared.series.points import Numbers, Points, Steps
+from runhue_shared.series.points import Numbers, Points, Steps, starts_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -63,7 +63,18 @@ class Buckets:
         return int(self.count.sum())
 
     def take(self, at: Any) -> "Buckets":  # any numpy index
-        return Buckets(*(getattr(self, field.name)[at] for field in fields(self)))
+        return Buckets(
+            self.index[at],
+            self.count[at],
+            self.non_finite[at],
+            self.last[at],
+            self.last_step[at],
+            self.low[at],
+            self.high[at],
+        )
+
+
+_COLUMNS = tuple(field.name for field in fields(Buckets))
 
 
 def no_buckets() -> Buckets:
@@ -81,7 +92,7 @@ def buckets_of(points: Points, width: int) -> Buckets:
     if not len(points):
         return no_buckets()
     index = points.steps >> bucket_bits(width)
-    heads = np.flatnonzero(np.diff(index, prepend=-1))
+    heads = starts_of(index)
     ends = np.append(heads[1:], len(index)) - 1
     finite = np.isfinite(points.numbers)
     whole = bool(finite.all())
@@ -110,13 +121,15 @@ def merge_buckets(parts: Sequence[Buckets], narrowing: Sequence[int]) -> Buckets
     pairs = [(part, bits) for part, bits in zip(parts, narrowing, strict=True) if len(part)]
     if not pairs:
         return no_buckets()
-    index = np.concatenate([part.index >> bits for part, bits in pairs])
-    joined = Buckets(
-        index, *(np.concatenate([getattr(part, f.name) for part, _ in pairs]) for f in fields(Buckets)[1:])
-    )
-    if len(pairs) > 1:
+    if len(pairs) == 1:
+        joined = pairs[0][0]
+        joined = replace(joined, index=joined.index >> pairs[0][1])
+    else:
+        index = np.concatenate([part.index >> bits for part, bits in pairs])
+        columns = (np.concatenate([getattr(part, name) for part, _ in pairs]) for name in _COLUMNS[1:])
+        joined = Buckets(index, *columns)
         joined = joined.take(np.lexsort((joined.last_step, joined.index)))
-    heads = np.flatnonzero(np.diff(joined.index, prepend=-1))
+    heads = starts_of(joined.index)
     ends = np.append(heads[1:], len(joined)) - 1
     return Buckets(
         joined.index[heads],
@@ -158,7 +171,9 @@ def encode_block(level: int, block: int, buckets: Buckets) -> tuple[int, bytes]:
     """(codec, body) of the buckets of one block."""
     first = block * BLOCK_BUCKETS
     offset = buckets.last_step - (buckets.index << bucket_bits(LEVELS[level]))
-    gaps = np.diff(buckets.index, prepend=first)
+    gaps = buckets.index.copy()
+    gaps[1:] -= buckets.index[:-1]
+    gaps[0] -= first
     whole = np.concatenate([gaps, buckets.count, buckets.non_finite, offset]).astype("<u2")
     real = np.concatenate([buckets.last, buckets.low, buckets.high])
     codec = PCODEC if level < PACKED_LEVELS else PLAIN

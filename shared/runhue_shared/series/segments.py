@@ -60,7 +60,10 @@ class Segments:
         return len(self.pair)
 
     def take(self, at: NDArray[np.int64] | Mask) -> "Segments":
-        return Segments(*(getattr(self, field.name)[at] for field in fields(self)))
+        return Segments(*(getattr(self, name)[at] for name in _COLUMNS))
+
+
+_COLUMNS = tuple(field.name for field in fields(Segments))
 
 
 def packed_pair(run: int, metric_id: int) -> int:
@@ -209,9 +212,9 @@ def _step_segments(
 
 def _joined(parts: Sequence[Segments]) -> Segments:
     if not parts:
-        empty = [np.empty(0, np.int64)] * len(fields(Segments))
+        empty = [np.empty(0, np.int64)] * len(_COLUMNS)
         return Segments(*empty)  # type: ignore[arg-type]  # nothing has no dtype
-    joined = Segments(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Segments)))
+    joined = Segments(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
     return joined.take(joined.pair >= 0)
 
 
