@@ -200,6 +200,24 @@ def _migrate() -> None:
         click.echo(f"applied {name}")
 
 
+@server_commands.command("resume-partition")
+@click.argument("part", type=click.IntRange(0))
+def resume_partition(part: int) -> None:
+    """Fold partition PART of the inbox again, after what stopped it was mended; `runhue doctor` names it.
+
+    RUNHUE_DATABASE_URL names the database.
+
+    \b
+    Example: runhue resume-partition 11
+    """
+    _run(lambda: _resume_partition(part))
+
+
+def _resume_partition(part: int) -> None:
+    was_stopped = roles.resume_partition(part)
+    click.echo(f"partition {part} {'goes on' if was_stopped else 'was not stopped'}")
+
+
 @server_commands.command()
 @click.argument("name", type=click.Choice([*sorted(roles.APPS), "worker"]))
 @click.option("--port", type=PORT, default=None, help="Port of the service on this machine.")

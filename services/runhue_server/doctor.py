@@ -84,7 +84,8 @@ def _work_checks(tx: Transaction) -> Iterator[Check]:
     stopped = diagnosis.stopped_partitions(tx)
     for partition in stopped:
         found = f"partition {partition.part} stopped: {partition.reason}"
-        yield Check("partitions", "failure", found, "look at its dead letters; nothing is lost meanwhile")
+        fix = f"mend the cause, then: runhue resume-partition {partition.part}; nothing is lost meanwhile"
+        yield Check("partitions", "failure", found, fix)
     if not stopped:
         yield Check("partitions", "ok", "none stopped")
     waits = diagnosis.waiting(tx)

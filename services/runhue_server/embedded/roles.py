@@ -106,8 +106,15 @@ def _heartbeat_step() -> type:
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, consumer: Any) -> None:  # celery's consumer has no type
+            def beat() -> None:
+                # A connection that dies under an ack is only logged by kombu, and its sockets leave the loop,
+                # which would then sleep for ever; an error makes the consumer connect again.
+                if not consumer.hub.readers:
+                    raise ConnectionError("the connection to Redis is gone")
+                touch_heartbeat()
+
             touch_heartbeat()
-            self.entry = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS, touch_heartbeat)
+            self.entry = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS, beat)
 
         def stop(self, consumer: Any) -> None:  # noqa: ARG002
             self.entry.cancel()
@@ -145,6 +152,16 @@ def migrate() -> list[str]:
     applied = migrations.migrate(current.database_url)
     keys.ensure_first_key(current.database_url, current.data_dir)
     return applied
+
+
+def resume_partition(part: int) -> bool:
+    """Let a stopped partition of the inbox be folded again; False when it was not stopped."""
+    from runhue_shared import db
+    from runhue_shared.db import partitions
+
+    # No wake-up is sent: the sweeper finds the partition within a second.
+    with db.transaction() as tx:
+        return partitions.resume_partition(tx, part)
 
 
 def _refuse_evicting_redis() -> None:
