@@ -124,9 +124,9 @@ class ColoredProject:
         check_colors(self.project.tx, self.changing, expected)
 
 
-@pytest.fixture(scope="module")
-def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(database_url) as opened:
+@pytest.fixture
+def connection(clean_database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(clean_database) as opened:
         yield opened
         opened.rollback()
 
@@ -136,7 +136,7 @@ def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 def test_any_sequence_ends_in_the_colors_from_scratch(
     connection: psycopg.Connection[Any], operations: list[tuple[Any, ...]]
 ) -> None:
-    """Logging, rewriting, deleting, grouping, filtering, hiding in any order end in the reference's colors."""
+    """Logging, rewriting, deleting, grouping, filtering, hiding in any order end as the reference."""
     try:
         colored = ColoredProject(connection)
         for name, *arguments in operations:

@@ -18,7 +18,6 @@ from runhue_shared.db import Transaction, outbox
 from runhue_shared.db.legends import (
     Built,
     Previous,
-    count_not_positive,
     legend_of_body,
     save_legend,
 )
@@ -143,29 +142,40 @@ def hold_coloring(tx: Transaction, workspace_id: int) -> HeldColoring | None:
 
 def publish_versions(tx: Transaction, versions: Sequence[NewVersion]) -> None:
     """Put versions in force, keep them for readers that page, and append their events."""
+    if not versions:
+        return
     legends = {(new.scale.team_id, new.built.legend) for new in versions if new.has_new_legend}
     for team_id, legend in sorted(legends, key=lambda pair: (pair[0], pair[1].legend_id)):
         save_legend(tx, team_id, legend)
-    _put_in_force(tx, versions, [_valued(tx, new) for new in versions])
+    _put_in_force(tx, versions)
     outbox.append_all(
         tx,
         [(new.scale.team_id, new.scale.project_id, "coloring.updated", _event(new)) for new in versions],
     )
 
 
-def _valued(tx: Transaction, new: NewVersion) -> int:
-    if new.built.legend.scale == "log" and new.scale.resolved_type == "number":
-        return new.scale.valued - count_not_positive(tx, new.scale.id)
-    return new.scale.valued
-
-
-def _put_in_force(tx: Transaction, versions: Sequence[NewVersion], valued: Sequence[int]) -> None:
-    domains = [new.built.domain for new in versions]
+def _put_in_force(tx: Transaction, versions: Sequence[NewVersion]) -> None:
+    rows = [
+        {
+            "workspace_id": new.workspace_id,
+            "team_id": new.scale.team_id,
+            "version": new.version,
+            "scale_id": new.scale.id,
+            "scale_version": new.scale.version,
+            "settings_rev": new.settings_rev,
+            "legend_id": new.built.legend.legend_id,
+            "population": new.scale.population,
+            "valued": new.scale.valued - new.built.not_positive,
+            "domain_low": new.built.domain.low if new.built.domain else None,
+            "domain_high": new.built.domain.high if new.built.domain else None,
+            "is_cut": new.built.is_cut,
+        }
+        for new in versions
+    ]
     tx.execute(
-        "WITH n AS (SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[],"
-        " %s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::float8[], %s::float8[], %s::boolean[])"
-        " AS n (workspace_id, team_id, version, scale_id, scale_version, settings_rev, legend_id, population,"
-        " valued, domain_low, domain_high, is_cut)),"
+        "WITH n AS MATERIALIZED (SELECT * FROM json_to_recordset(%s) AS n (workspace_id bigint, team_id int,"
+        "  version bigint, scale_id bigint, scale_version bigint, settings_rev int, legend_id text,"
+        "  population bigint, valued bigint, domain_low float8, domain_high float8, is_cut boolean)),"
         " put AS (INSERT INTO workspace_coloring (workspace_id, team_id, scale_id, version, settings_rev,"
         "  legend_id, domain_low, domain_high, cut_at)"
         "  SELECT workspace_id, team_id, scale_id, version, settings_rev, legend_id, domain_low, domain_high,"
@@ -177,20 +187,7 @@ def _put_in_force(tx: Transaction, versions: Sequence[NewVersion], valued: Seque
         " INSERT INTO workspace_coloring_version (workspace_id, team_id, version, scale_id, scale_version,"
         " settings_rev, legend_id, population, valued) SELECT workspace_id, team_id, version, scale_id,"
         " scale_version, settings_rev, legend_id, population, valued FROM n",
-        (
-            [new.workspace_id for new in versions],
-            [new.scale.team_id for new in versions],
-            [new.version for new in versions],
-            [new.scale.id for new in versions],
-            [new.scale.version for new in versions],
-            [new.settings_rev for new in versions],
-            [new.built.legend.legend_id for new in versions],
-            [new.scale.population for new in versions],
-            list(valued),
-            [None if domain is None else domain.low for domain in domains],
-            [None if domain is None else domain.high for domain in domains],
-            [new.built.is_cut for new in versions],
-        ),
+        (msgspec.json.encode(rows).decode(),),
         prepare=True,
     )
 

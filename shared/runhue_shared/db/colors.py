@@ -109,7 +109,7 @@ def take_marks(tx: Transaction, scale_ids: Sequence[int]) -> dict[int, set[int]]
         (list(scale_ids), CLOCK_JUMP_SECONDS),
         prepare=True,
     )
-    for scale_id, run_id in rows:
+    for scale_id, run_id in rows.fetchall():
         runs = marks.setdefault(scale_id, set())
         if run_id is not None:
             runs.add(run_id)

@@ -52,12 +52,16 @@ class Previous:
 
 
 class Built(NamedTuple):
-    """`domain` is what the legend was built of; `is_late`: quantiles are older than the values."""
+    """`domain` is what the legend was built of; `is_late`: quantiles are older than the values.
+
+    `not_positive` counts the runs whose number has no place on a log scale.
+    """
 
     legend: Legend
     domain: Domain | None = None
     is_cut: bool = False
     is_late: bool = False
+    not_positive: int = 0
 
 
 class Ends(NamedTuple):
@@ -108,7 +112,10 @@ def build_legend(
 ) -> Built:
     """The legend of a scale as its values are now. Source: docs/color.md S12 to S14, "Stability"."""
     if scale.resolved_type == "number":
-        return _numeric(tx, scale, ends, settings, previous)
+        built = _numeric(tx, scale, ends, settings, previous)
+        if settings.scale == "log" and ends.low is not None and ends.low <= 0:
+            return built._replace(not_positive=_count_not_positive(tx, scale.id))
+        return built
     if scale.resolved_type == "string":
         return Built(categorical_legend(settings, categories_of(ends.strings, settings.buckets)))
     if scale.resolved_type == "bool" and scale.valued:
@@ -165,8 +172,7 @@ def _quantile_cuts(tx: Transaction, scale_id: int, ranks: Sequence[int]) -> list
     return [QuantileCut(closing, following) for closing, following in rows]
 
 
-def count_not_positive(tx: Transaction, scale_id: int) -> int:
-    """Runs whose number has no place on a log scale."""
+def _count_not_positive(tx: Transaction, scale_id: int) -> int:
     rows = tx.execute(
         "SELECT count(*) FROM scale_value WHERE scale_id = %s AND number <= 0 AND number IS NOT NULL"
         " AND counted",

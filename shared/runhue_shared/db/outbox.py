@@ -24,14 +24,10 @@ def append(tx: Transaction, team_id: int, project_id: int, type_: str, payload: 
 
 def append_all(tx: Transaction, events: Sequence[tuple[int, int, str, str]]) -> None:
     """Publish (team id, project id, type, payload) in this order once this transaction has committed."""
-    if not events:
-        return
-    teams, projects, types, payloads = zip(*events, strict=True)
-    tx.execute(
-        "INSERT INTO outbox (team_id, project_id, type, payload)"
-        " SELECT * FROM unnest(%s::int[], %s::int[], %s::text[], %s::text[])",
-        (list(teams), list(projects), list(types), list(payloads)),
-    )
+    with tx.cursor() as cursor:  # an array would have every payload escaped
+        cursor.executemany(
+            "INSERT INTO outbox (team_id, project_id, type, payload) VALUES (%s, %s, %s, %s)", events
+        )
 
 
 def is_filled(tx: Transaction) -> bool:

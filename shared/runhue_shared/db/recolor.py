@@ -153,13 +153,10 @@ def _store(
     for scale in scales:
         if scale.id in changes and changes[scale.id].moved:
             scale.version += 1
-    save_scales(tx, scales)
-    strings = [scale.id for scale in scales if scale.resolved_type == "string"]
-    if strings:
-        forget_empty_categories(tx, strings)
     versions = _next_versions(tx, scales, changes, cause)
-    if versions:
-        publish_versions(tx, versions)
+    save_scales(tx, scales)
+    forget_empty_categories(tx, [scale.id for scale in scales if scale.resolved_type == "string"])
+    publish_versions(tx, versions)
     return len(versions)
 
 

@@ -5,30 +5,58 @@ million. It is put together from which runs (`_TARGETS`), what they have (`_STAT
 (`_FOUND`).
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
 from runhue_shared.coloring.settings import KeyType
 from runhue_shared.db import Transaction
-from runhue_shared.db.filtering import condition
+from runhue_shared.db.filtering import Condition, condition
 from runhue_shared.db.scales import Scale
 from runhue_shared.filters import parse_json
 
 LONGEST_CATEGORY = 400
 """Characters of a string that are kept; longer ones are cut and told apart by their hash."""
 
-MARKED_RUNS = sql.SQL(
-    "unnest(%(scale_ids)s::bigint[], %(run_ids)s::bigint[]) AS t (scale_id, run_id)"
-    " JOIN scale s ON s.id = t.scale_id"
-    " LEFT JOIN run r ON r.id = t.run_id AND r.project_id = s.project_id"
+
+class Runs(NamedTuple):
+    """Which runs to look at (aliases `t`, `s`, `r`), and how table `{x}` finds their rows of metric `m`.
+
+    `of_metric` finds rows of any type, `of_type` those of `{type}`.
+    """
+
+    source: sql.Composable
+    of_metric: LiteralString
+    of_type: LiteralString
+
+
+# Whatever the statistics, the cost of a run must not depend on how many runs have the metric: only the
+# primary key serves a comparison of rows, and OFFSET 0 keeps Postgres from going through all scales.
+MARKED_RUNS = Runs(
+    sql.SQL(
+        "unnest(%(scale_ids)s::bigint[], %(run_ids)s::bigint[]) AS t (scale_id, run_id)"
+        " JOIN LATERAL (SELECT * FROM scale WHERE id = t.scale_id OFFSET 0) s ON true"
+        " LEFT JOIN run r ON r.id = t.run_id AND r.project_id = s.project_id"
+    ),
+    "({x}.run_id, {x}.metric_id) >= (t.run_id, m.id) AND ({x}.run_id, {x}.metric_id) <= (t.run_id, m.id)",
+    "({x}.run_id, {x}.metric_id, {x}.type) >= (t.run_id, m.id, {type})"
+    " AND ({x}.run_id, {x}.metric_id, {x}.type) <= (t.run_id, m.id, {type})",
 )
-EVERY_RUN = sql.SQL(
-    "(SELECT s.id AS scale_id, r.id AS run_id FROM scale s JOIN run r ON r.project_id = s.project_id"
-    " WHERE s.id = ANY(%(scale_ids)s)) t"
-    " JOIN scale s ON s.id = t.scale_id JOIN run r ON r.id = t.run_id"
+"""Parameters `scale_ids` and `run_ids` (array literals) are pairs."""
+
+EVERY_RUN = Runs(
+    sql.SQL(
+        "(SELECT s.id AS scale_id, r.id AS run_id FROM scale s JOIN run r ON r.project_id = s.project_id"
+        " WHERE s.id = ANY(%(scale_ids)s::bigint[])) t"
+        " JOIN scale s ON s.id = t.scale_id JOIN run r ON r.id = t.run_id"
+    ),
+    "{x}.run_id = t.run_id AND {x}.metric_id = m.id",
+    "{x}.run_id = t.run_id AND {x}.metric_id = m.id AND {x}.type = {type}",
 )
+"""Parameter `scale_ids` (an array literal); every run of their projects."""
+
+_EVERYBODY = sql.SQL("true")
 
 _TARGETS = sql.SQL(
     "targets AS (SELECT t.scale_id, t.run_id, s.team_id, s.project_id, s.version, s.source, s.key, s.folded,"
@@ -48,76 +76,102 @@ def _text_of(json_text: str) -> sql.Composable:
 
 
 # A key with points is read from them; one that only the summary has serves all three Y values (S5).
-_METRIC_STATS = sql.SQL(
-    "SELECT t.*, CASE WHEN u.type = 'number' THEN u.number ELSE n.last END AS latest,"
-    " CASE WHEN u.type = 'number' THEN u.number ELSE n.fmin END AS low,"
-    " CASE WHEN u.type = 'number' THEN u.number ELSE n.fmax END AS high,"
-    " n.run_id IS NOT NULL OR coalesce(u.type = 'number', false) AS has_number,"
-    " CASE WHEN u.type = 'string' THEN {summary_text}"
-    "  WHEN w.run_id IS NOT NULL THEN {logged_text} END AS string,"
-    " CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.last END AS bool_latest,"
-    " CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.fmin END AS bool_low,"
-    " CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.fmax END AS bool_high,"
-    " n.run_id IS NULL AND w.run_id IS NULL AND b.run_id IS NULL AND (coalesce(u.type NOT IN"
-    " ('number', 'string', 'bool', 'null'), false) OR EXISTS (SELECT 1 FROM run_metric o"
-    " WHERE o.run_id = t.run_id AND o.metric_id = m.id"
-    " AND o.type NOT IN ('number', 'string', 'bool', 'null'))) AS has_other,"
-    " n.run_id IS NULL AND w.run_id IS NULL AND b.run_id IS NULL AND (coalesce(u.type = 'null', false)"
-    " OR EXISTS (SELECT 1 FROM run_metric o WHERE o.run_id = t.run_id AND o.metric_id = m.id"
-    " AND o.type = 'null')) AS has_null"
-    " FROM targets t"
-    " LEFT JOIN metric m ON m.project_id = t.project_id AND m.stream = 'history' AND m.folded = t.folded"
-    " LEFT JOIN run_metric n ON n.run_id = t.run_id AND n.metric_id = m.id AND n.type = 'number'"
-    " LEFT JOIN run_metric w ON w.run_id = t.run_id AND w.metric_id = m.id AND w.type = 'string'"
-    " LEFT JOIN run_metric b ON b.run_id = t.run_id AND b.metric_id = m.id AND b.type = 'bool'"
-    " LEFT JOIN run_summary u ON u.run_id = t.run_id AND u.metric_id = m.id AND NOT EXISTS (SELECT 1"
-    " FROM run_metric p WHERE p.run_id = u.run_id AND p.metric_id = u.metric_id AND p.type <> 'null')"
-    " WHERE t.source = 'metric'"
-).format(summary_text=_text_of("u.json"), logged_text=_text_of("w.last_json"))
+_METRIC_STATS = """
+    SELECT t.*,
+        CASE WHEN u.type = 'number' THEN u.number ELSE n.last END AS latest,
+        CASE WHEN u.type = 'number' THEN u.number ELSE n.fmin END AS low,
+        CASE WHEN u.type = 'number' THEN u.number ELSE n.fmax END AS high,
+        n.run_id IS NOT NULL OR coalesce(u.type = 'number', false) AS has_number,
+        CASE WHEN u.type = 'string' THEN {summary_text}
+            WHEN w.run_id IS NOT NULL THEN {logged_text} END AS string,
+        CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.last END AS bool_latest,
+        CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.fmin END AS bool_low,
+        CASE WHEN u.type = 'bool' THEN (u.json = 'true')::int ELSE b.fmax END AS bool_high,
+        coalesce(n.run_id, w.run_id, b.run_id) IS NULL
+            AND (coalesce(u.type NOT IN ('number', 'string', 'bool', 'null'), false)
+                OR EXISTS (SELECT 1 FROM run_metric o
+                    WHERE {o} AND o.type NOT IN ('number', 'string', 'bool', 'null'))) AS has_other,
+        coalesce(n.run_id, w.run_id, b.run_id) IS NULL
+            AND (coalesce(u.type = 'null', false)
+                OR EXISTS (SELECT 1 FROM run_metric z WHERE {z})) AS has_null
+    FROM targets t
+    LEFT JOIN metric m ON m.project_id = t.project_id AND m.stream = 'history' AND m.folded = t.folded
+    LEFT JOIN run_metric n ON {n}
+    LEFT JOIN run_metric w ON {w}
+    LEFT JOIN run_metric b ON {b}
+    LEFT JOIN run_summary u ON {u}
+        AND NOT EXISTS (SELECT 1 FROM run_metric p WHERE {p} AND p.type <> 'null')
+    WHERE t.source = 'metric'
+"""
 
 # S10. A number too large for a double is not finite, one too small is 0.
-_CONFIG_STATS = sql.SQL(
-    "SELECT t.*, v.number AS latest, v.number AS low, v.number AS high,"
-    " v.number IS NOT NULL AS has_number,"
-    " CASE WHEN c.type = 'string' THEN c.string END AS string,"
-    " c.bool::int AS bool_latest, c.bool::int AS bool_low, c.bool::int AS bool_high,"
-    " coalesce(c.type NOT IN ('number', 'string', 'bool', 'null'), false) AS has_other,"
-    " coalesce(c.type = 'null', false) AS has_null"
-    " FROM targets t LEFT JOIN run_config c ON c.run_id = t.run_id AND c.path = t.key"
-    " LEFT JOIN LATERAL (SELECT CASE"
-    "  WHEN c.type = 'number' THEN c.number"
-    "  WHEN c.type IS DISTINCT FROM 'string' OR NOT t.coerce_numeric_strings THEN NULL"
-    r"  WHEN c.string !~ '^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$' THEN NULL"
-    "  WHEN pg_input_is_valid(c.string, 'double precision') THEN c.string::double precision"
-    "  WHEN c.string ~ '[eE]-' THEN 0 WHEN c.string ~ '[eE]' THEN 'Infinity'"
-    "  WHEN abs(c.string::numeric) < 1 THEN 0 ELSE 'Infinity' END AS number) v ON true"
-    " WHERE t.source = 'config'"
-)
+_CONFIG_STATS = r"""
+    SELECT t.*, v.number AS latest, v.number AS low, v.number AS high, v.number IS NOT NULL AS has_number,
+        CASE WHEN c.type = 'string' THEN c.string END AS string,
+        c.bool::int AS bool_latest, c.bool::int AS bool_low, c.bool::int AS bool_high,
+        coalesce(c.type NOT IN ('number', 'string', 'bool', 'null'), false) AS has_other,
+        coalesce(c.type = 'null', false) AS has_null
+    FROM targets t
+    LEFT JOIN run_config c ON c.run_id = t.run_id AND c.path = t.key
+    LEFT JOIN LATERAL (SELECT CASE
+        WHEN c.type = 'number' THEN c.number
+        WHEN c.type IS DISTINCT FROM 'string' OR NOT t.coerce_numeric_strings THEN NULL
+        WHEN c.string !~ '^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$' THEN NULL
+        WHEN pg_input_is_valid(c.string, 'double precision') THEN c.string::double precision
+        WHEN c.string ~ '[eE]-' THEN 0
+        WHEN c.string ~ '[eE]' THEN 'Infinity'
+        WHEN abs(c.string::numeric) < 1 THEN 0
+        ELSE 'Infinity' END AS number) v ON true
+    WHERE t.source = 'config'
+"""
 
 # S7. Every row of the history has a timestamp, so its steps are the steps of the history.
-_DEFAULT_STATS = sql.SQL(
-    "SELECT t.*,"
-    " CASE t.key WHEN 'step' THEN n.last_step WHEN 'relative_time_wall' THEN n.last - t.started_at"
-    " ELSE n.last END AS latest,"
-    " CASE t.key WHEN 'step' THEN n.first_step WHEN 'relative_time_wall' THEN n.fmin - t.started_at"
-    " ELSE n.fmin END AS low,"
-    " CASE t.key WHEN 'step' THEN n.last_step WHEN 'relative_time_wall' THEN n.fmax - t.started_at"
-    " ELSE n.fmax END AS high,"
-    " n.run_id IS NOT NULL AS has_number, NULL::text AS string, NULL::float8 AS bool_latest,"
-    " NULL::float8 AS bool_low, NULL::float8 AS bool_high, false AS has_other, false AS has_null"
-    " FROM targets t"
-    " LEFT JOIN metric m ON m.project_id = t.project_id AND m.stream = 'history' AND m.folded = t.folded"
-    " LEFT JOIN run_metric n ON n.run_id = t.run_id AND n.metric_id = m.id AND n.type = 'number'"
-    " WHERE t.source = 'default'"
-)
+_DEFAULT_STATS = """
+    SELECT t.*,
+        CASE t.key WHEN 'step' THEN n.last_step
+            WHEN 'relative_time_wall' THEN n.last - t.started_at ELSE n.last END AS latest,
+        CASE t.key WHEN 'step' THEN n.first_step
+            WHEN 'relative_time_wall' THEN n.fmin - t.started_at ELSE n.fmin END AS low,
+        CASE t.key WHEN 'step' THEN n.last_step
+            WHEN 'relative_time_wall' THEN n.fmax - t.started_at ELSE n.fmax END AS high,
+        n.run_id IS NOT NULL AS has_number, NULL::text AS string, NULL::float8 AS bool_latest,
+        NULL::float8 AS bool_low, NULL::float8 AS bool_high, false AS has_other, false AS has_null
+    FROM targets t
+    LEFT JOIN metric m ON m.project_id = t.project_id AND m.stream = 'history' AND m.folded = t.folded
+    LEFT JOIN run_metric n ON {n}
+    WHERE t.source = 'default'
+"""
 
-_NO_STATS = sql.SQL(
-    "SELECT t.*, NULL::float8 AS latest, NULL::float8 AS low, NULL::float8 AS high, false AS has_number,"
-    " NULL::text AS string, NULL::float8 AS bool_latest, NULL::float8 AS bool_low, NULL::float8 AS bool_high,"
-    " false AS has_other, false AS has_null FROM targets t WHERE t.source = 'none'"
-)
+_NO_STATS = """
+    SELECT t.*, NULL::float8 AS latest, NULL::float8 AS low, NULL::float8 AS high, false AS has_number,
+        NULL::text AS string, NULL::float8 AS bool_latest, NULL::float8 AS bool_low,
+        NULL::float8 AS bool_high, false AS has_other, false AS has_null
+    FROM targets t WHERE t.source = 'none'
+"""
 
-_STATS = {"metric": _METRIC_STATS, "config": _CONFIG_STATS, "default": _DEFAULT_STATS, "none": _NO_STATS}
+_STATS: dict[str, LiteralString] = {
+    "metric": _METRIC_STATS,
+    "config": _CONFIG_STATS,
+    "default": _DEFAULT_STATS,
+    "none": _NO_STATS,
+}
+
+
+# Aliases of tables that hold values of one type, and of those that may hold any.
+_OF_TYPE = {"n": "number", "w": "string", "b": "bool", "z": "null"}
+_OF_METRIC = ("u", "o", "p")
+
+
+def _stats(source: str, runs: Runs) -> sql.Composable:
+    if source == "config":
+        return sql.SQL(_CONFIG_STATS)  # its regular expression has no placeholders
+    matches = {x: sql.SQL(runs.of_metric).format(x=sql.Identifier(x)) for x in _OF_METRIC}
+    for x, type_ in _OF_TYPE.items():
+        matches[x] = sql.SQL(runs.of_type).format(x=sql.Identifier(x), type=sql.Literal(type_))
+    return sql.SQL(_STATS[source]).format(
+        **matches, summary_text=_text_of("u.json"), logged_text=_text_of("w.last_json")
+    )
+
 
 # S5, S6, S8, S10 to S12 as coloring/values.py has them. -0.0 + 0 is 0.0; abs(NaN) is not below Infinity.
 _FOUND = sql.SQL(
@@ -141,32 +195,37 @@ _FOUND = sql.SQL(
 ).format(longest=sql.Literal(LONGEST_CATEGORY))
 
 
-def found_values(scales: Sequence[Scale], runs: sql.Composable) -> tuple[sql.Composable, dict[str, Any]]:
-    """CTEs that end with `found`: a row per scale and run, with its value or reason; and their parameters.
+def found_values(sources: Iterable[str], runs: Runs, passes: sql.Composable = _EVERYBODY) -> sql.Composable:
+    """CTEs that end with `found`: a row per scale and run, with its value or reason.
 
     Args:
-        scales: filtered ones alone, for the filter is part of the statement.
-        runs: `MARKED_RUNS` (parameters `scale_ids` and `run_ids`, pairs) or `EVERY_RUN` (`scale_ids`).
+        sources: of the scales' keys.
+        passes: what a member `run r` must fulfill, besides belonging to the project.
     """
-    passes: sql.Composable = sql.SQL("true")
-    params: dict[str, Any] = {}
-    if scales[0].is_filtered:
-        (scale,) = scales
-        passes, params = condition(parse_json(scale.filter), scale.search, scale.project_id)
-    sources = sorted({scale.source for scale in scales})
-    stats = sql.SQL(" UNION ALL ").join(_STATS[source] for source in sources)
-    return (
-        sql.SQL("{}, stats AS ({}), {}").format(_TARGETS.format(passes=passes, runs=runs), stats, _FOUND),
-        params,
-    )
+    stats = sql.SQL(" UNION ALL ").join(_stats(source, runs) for source in sources)
+    targets = _TARGETS.format(passes=passes, runs=runs.source)
+    return sql.SQL("{}, stats AS ({}), {}").format(targets, stats, _FOUND)
+
+
+def passing(scale: Scale) -> Condition:
+    """The filter and search of a scale as `passes`, with its parameters."""
+    if not scale.is_filtered:
+        return Condition(_EVERYBODY, {})
+    return condition(parse_json(scale.filter), scale.search, scale.project_id)
+
+
+def array(numbers: Iterable[int]) -> str:
+    """A Postgres array literal; the driver's own dumping takes longer than the statement."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def types_of_runs(tx: Transaction, scale: Scale) -> dict[KeyType, int]:
     """Runs that define the range, by the types they have for the key (docs/color.md S8)."""
-    found, params = found_values([scale], EVERY_RUN)
+    passes, params = passing(scale)
+    found = found_values([scale.source], EVERY_RUN, passes)
     statement = sql.SQL(
         "WITH {} SELECT coalesce(sum(types & 1), 0), coalesce(sum(types >> 1 & 1), 0),"
         " coalesce(sum(types >> 2 & 1), 0) FROM found WHERE member AND counted"
     ).format(found)
-    ((numbers, strings, booleans),) = tx.execute(statement, {**params, "scale_ids": [scale.id]})
+    ((numbers, strings, booleans),) = tx.execute(statement, {**params, "scale_ids": array([scale.id])})
     return {"number": numbers, "string": strings, "bool": booleans}

@@ -1,14 +1,14 @@
 """Grouped scales: a run's value is the exact mean of its group (docs/color.md "Per group")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import sql
 
 from runhue_shared.coloring.groups import group_value
 from runhue_shared.db import Transaction
-from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, found_values
-from runhue_shared.db.scale_values import ScaleChange, store_changes
+from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, Runs, array, found_values, passing
+from runhue_shared.db.scale_values import ScaleChange, change_statement, store_changes
 from runhue_shared.db.scales import Scale
 
 _STORE_OWN = sql.SQL(
@@ -46,39 +46,41 @@ _FOUND = sql.SQL(
     "  ON m.group_name = h.group_name"
     "  UNION ALL SELECT o.scale_id, o.run_id, s.team_id, s.version, r.public_id, NULL, false, false,"
     "  0::smallint, NULL, NULL, NULL FROM gone o JOIN scale s ON s.id = o.scale_id"
-    "  LEFT JOIN run r ON r.id = o.run_id), "
+    "  LEFT JOIN run r ON r.id = o.run_id)"
 )
 
 
 def look_at_marked_groups(tx: Transaction, scale: Scale, run_ids: Sequence[int]) -> dict[int, ScaleChange]:
     """As `look_at_marked`, for one grouped scale. The cost follows the size of the runs' groups."""
-    found, params = found_values([scale], MARKED_RUNS)
-    params |= {"scale_ids": [scale.id] * len(run_ids), "run_ids": list(run_ids)}
-    rows = tx.execute(_STORE_OWN.format(found=found), params)
-    groups = [name for (name,) in rows]
-    interesting = sql.SQL(
-        "(g.run_id = ANY(%(run_ids)s) OR md5(g.group_name) IN"
+    marked = {"scale_ids": array([scale.id] * len(run_ids)), "run_ids": array(run_ids)}
+    groups = _store_own(tx, scale, MARKED_RUNS, marked)
+    of_interest = sql.SQL(
+        "(g.run_id = ANY(%(run_ids)s::bigint[]) OR md5(g.group_name) IN"
         " (SELECT md5(n) FROM unnest(%(groups)s::text[]) AS n))"
     )
-    statement = _FOUND.format(of_interest=interesting, marked=sql.SQL("v.run_id = ANY(%(run_ids)s)"))
-    values = {**_means(tx, scale, groups), "scale_id": scale.id, "run_ids": list(run_ids)}
-    return store_changes(tx, statement, values, [scale], listed=True)
+    is_marked = sql.SQL("v.run_id = ANY(%(run_ids)s::bigint[])")
+    statement = change_statement(_FOUND.format(of_interest=of_interest, marked=is_marked), listed=True)
+    return store_changes(tx, statement, marked | _means(tx, scale, groups), [scale], listed=True)
 
 
 def look_at_all_groups(tx: Transaction, scale: Scale, *, listed: bool) -> dict[int, ScaleChange]:
     """As `look_at_all`, for one grouped scale."""
     tx.execute("DELETE FROM scale_group_run WHERE scale_id = %s", (scale.id,))
-    found, params = found_values([scale], EVERY_RUN)
-    params["scale_ids"] = [scale.id]
-    rows = tx.execute(_STORE_OWN.format(found=found), params)
-    groups = [name for (name,) in rows]
-    statement = _FOUND.format(of_interest=sql.SQL("true"), marked=sql.SQL("true"))
-    values = {**_means(tx, scale, groups), "scale_id": scale.id}
-    return store_changes(tx, statement, values, [scale], listed=listed)
+    groups = _store_own(tx, scale, EVERY_RUN, {"scale_ids": array([scale.id])})
+    found = _FOUND.format(of_interest=sql.SQL("true"), marked=sql.SQL("true"))
+    statement = change_statement(found, listed=listed)
+    return store_changes(tx, statement, _means(tx, scale, groups), [scale], listed=listed)
+
+
+def _store_own(tx: Transaction, scale: Scale, runs: Runs, ids: Mapping[str, str]) -> list[str]:
+    """Store each run's own number; the groups that a run is in, or was."""
+    passes, params = passing(scale)
+    statement = _STORE_OWN.format(found=found_values([scale.source], runs, passes))
+    return [name for (name,) in tx.execute(statement, {**params, **ids})]
 
 
 def _means(tx: Transaction, scale: Scale, groups: Sequence[str]) -> dict[str, Any]:
     """Parameters `groups` and `means` for those of the groups that have a value."""
     rows = tx.execute(_MEANS, {"scale_id": scale.id, "groups": list(groups)}).fetchall()
     means = {name: group_value(total, count) for name, total, count in rows}
-    return {"groups": [*groups], "means": [means.get(name) for name in groups]}
+    return {"scale_id": scale.id, "groups": [*groups], "means": [means.get(name) for name in groups]}

@@ -3,8 +3,9 @@
 One statement finds, compares and stores, so that a flush costs as much as the runs that changed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from psycopg import sql
@@ -13,12 +14,13 @@ from runhue_shared.coloring.settings import KeyType
 from runhue_shared.coloring.values import Reason, RunValue
 from runhue_shared.db import Transaction
 from runhue_shared.db.filtering import FILTER_TIMEOUT
-from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, found_values
+from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, array, found_values, passing
 from runhue_shared.db.scales import Scale
 
 _PLANS = (
-    "SELECT set_config('plan_cache_mode', %s, true), set_config('enable_seqscan', %s, true),"
-    " set_config('enable_hashjoin', %s, true), set_config('enable_mergejoin', %s, true),"
+    "SELECT set_config('plan_cache_mode', %(cache)s, true), set_config('enable_seqscan', %(scans)s, true),"
+    " set_config('enable_bitmapscan', %(scans)s, true), set_config('enable_hashjoin', %(scans)s, true),"
+    " set_config('enable_mergejoin', %(scans)s, true), set_config('enable_material', %(scans)s, true),"
     " set_config('jit', 'off', true)"
 )
 
@@ -115,12 +117,12 @@ class ScaleChange:
 
 def plan_for_few_runs(tx: Transaction) -> None:
     """Go by indexes, run by run: a flush costs as much as the marked runs, whatever the statistics say."""
-    tx.execute(_PLANS, ("force_generic_plan", "off", "off", "off"), prepare=True)
+    tx.execute(_PLANS, {"cache": "force_generic_plan", "scans": "off"}, prepare=True)
 
 
 def plan_for_many_runs(tx: Transaction) -> None:
     """Leave the plan to Postgres."""
-    tx.execute(_PLANS, ("auto", "on", "on", "on"), prepare=True)
+    tx.execute(_PLANS, {"cache": "auto", "scans": "on"}, prepare=True)
 
 
 def bound_statements(tx: Transaction) -> None:
@@ -135,32 +137,48 @@ def look_at_marked(
 
     A filtered scale comes alone.
     """
-    found, params = found_values(scales, MARKED_RUNS)
-    params["scale_ids"] = [scale_id for scale_id, _ in marked]
-    params["run_ids"] = [run_id for _, run_id in marked]
-    return store_changes(tx, sql.SQL("{}, ").format(found), params, scales, listed=True)
+    ids = {
+        "scale_ids": array(scale_id for scale_id, _ in marked),
+        "run_ids": array(run_id for _, run_id in marked),
+    }
+    if not scales[0].is_filtered:
+        statement = _unfiltered(tuple(sorted({scale.source for scale in scales})))
+        return store_changes(tx, statement, ids, scales, listed=True)
+    (scale,) = scales
+    passes, params = passing(scale)
+    statement = change_statement(found_values([scale.source], MARKED_RUNS, passes), listed=True)
+    return store_changes(tx, statement, params | ids, scales, listed=True)
+
+
+@lru_cache(maxsize=32)
+def _unfiltered(sources: tuple[str, ...]) -> bytes:
+    return change_statement(found_values(sources, MARKED_RUNS), listed=True)
 
 
 def look_at_all(tx: Transaction, scale: Scale, *, listed: bool) -> dict[int, ScaleChange]:
     """Store what changed of any run of a locked scale; as `look_at_marked`, naming runs only if `listed`."""
-    found, params = found_values([scale], EVERY_RUN)
-    params["scale_ids"] = [scale.id]
-    return store_changes(tx, sql.SQL("{}, ").format(found), params, [scale], listed=listed)
+    passes, params = passing(scale)
+    statement = change_statement(found_values([scale.source], EVERY_RUN, passes), listed=listed)
+    return store_changes(tx, statement, params | {"scale_ids": array([scale.id])}, [scale], listed=listed)
+
+
+def change_statement(found: sql.Composable, *, listed: bool) -> bytes:
+    """The statement that stores how the rows of the last CTE of `found` differ from what is stored."""
+    tail = _ROWS if listed else _TOTALS
+    return sql.SQL("WITH {}, {}, {}{}").format(found, _CHANGED, _APPLY, tail).as_bytes(None)
 
 
 def store_changes(
-    tx: Transaction, found: sql.Composable, params: dict[str, Any], scales: Sequence[Scale], *, listed: bool
+    tx: Transaction,
+    statement: bytes,
+    params: Mapping[str, Any],  # what the statement's filter compares with
+    scales: Sequence[Scale],
+    *,
+    listed: bool,
 ) -> dict[int, ScaleChange]:
-    """Compare the rows of the CTE `found` with what is stored, and store the differences.
-
-    Args:
-        found: CTEs, each followed by a comma.
-        listed: whether to name the changed runs.
-    """
-    statement = sql.SQL("WITH {}{}, {}{}").format(found, _CHANGED, _APPLY, _ROWS if listed else _TOTALS)
-    rows = tx.execute(statement, params, prepare=listed and not scales[0].is_filtered)
-    types = {scale.id: scale.resolved_type for scale in scales}
-    return _changes(rows, types, listed=listed)
+    """Run a `change_statement`."""
+    rows = tx.execute(statement, params, prepare=listed and not scales[0].is_filtered).fetchall()
+    return _changes(rows, {scale.id: scale.resolved_type for scale in scales}, listed=listed)
 
 
 def _changes(
@@ -189,6 +207,6 @@ def number_value(number: float, key_type: KeyType | None) -> RunValue:
 
 def forget_empty_categories(tx: Transaction, scale_ids: Sequence[int]) -> None:
     """Drop strings that no run has any more."""
-    tx.execute(
-        "DELETE FROM scale_category WHERE scale_id = ANY(%s) AND runs <= 0", (list(scale_ids),), prepare=True
-    )
+    if scale_ids:
+        statement = "DELETE FROM scale_category WHERE scale_id = ANY(%s) AND runs <= 0"
+        tx.execute(statement, (list(scale_ids),), prepare=True)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
+import msgspec
 from psycopg import sql
 from psycopg.rows import class_row
 
@@ -188,24 +189,28 @@ def lock_free_scales(tx: Transaction, scale_ids: Sequence[int]) -> list[Scale]:
 
 def save_scales(tx: Transaction, scales: Sequence[Scale]) -> None:
     """Store version, type and counts of locked scales, and that they were flushed now."""
+    rows = [
+        {
+            "id": scale.id,
+            "version": scale.version,
+            "resolved_type": scale.resolved_type,
+            "population": scale.population,
+            "valued": scale.valued,
+            "number_runs": scale.number_runs,
+            "string_runs": scale.string_runs,
+            "bool_runs": scale.bool_runs,
+            "rechecked": scale.rechecked,
+        }
+        for scale in scales
+    ]
     tx.execute(
         "UPDATE scale s SET version = n.version, resolved_type = n.resolved_type, population = n.population,"
         " valued = n.valued, number_runs = n.number_runs, string_runs = n.string_runs,"
         " bool_runs = n.bool_runs, rechecked = n.rechecked, flushed_at = clock_timestamp()"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],"
-        " %s::bigint[], %s::bigint[], %s::boolean[]) AS n (id, version, resolved_type, population, valued,"
-        " number_runs, string_runs, bool_runs, rechecked) WHERE s.id = n.id",
-        (
-            [scale.id for scale in scales],
-            [scale.version for scale in scales],
-            [scale.resolved_type for scale in scales],
-            [scale.population for scale in scales],
-            [scale.valued for scale in scales],
-            [scale.number_runs for scale in scales],
-            [scale.string_runs for scale in scales],
-            [scale.bool_runs for scale in scales],
-            [scale.rechecked for scale in scales],
-        ),
+        " FROM json_to_recordset(%s) AS n (id bigint, version bigint, resolved_type text, population bigint,"
+        " valued bigint, number_runs bigint, string_runs bigint, bool_runs bigint, rechecked boolean)"
+        " WHERE s.id = n.id",
+        (msgspec.json.encode(rows).decode(),),
         prepare=True,
     )
 

@@ -156,7 +156,7 @@ def test_same_content_has_the_same_legend(project: LoggedProject) -> None:
     assert pages[0].legend.legend_id == pages[1].legend.legend_id != pages[2].legend.legend_id
 
 
-@pytest.mark.parametrize("statements", range(1, 9))
+@pytest.mark.parametrize("statements", range(1, 10))
 def test_killed_flush_leaves_the_old_version(
     clean_database: str, project: LoggedProject, statements: int
 ) -> None:
@@ -165,10 +165,9 @@ def test_killed_flush_leaves_the_old_version(
     before = read_coloring(project.tx, workspace)
     project.log("r3", "acc", {1: 500.0})
     dying = psycopg.connect(clean_database)
-    ids = project.scale_ids()
 
     with pytest.raises(psycopg.OperationalError):
-        recolor.flush_scales(_dies_after(dying, statements, project.tx), ids)
+        _flush_and_die(dying, statements, project.tx)
     dying.close()
 
     assert read_coloring(project.tx, workspace).runs == before.runs
@@ -177,9 +176,9 @@ def test_killed_flush_leaves_the_old_version(
     check_colors(project.tx, workspace, project.reference(parse_settings(ACC)))
 
 
-def _dies_after(dying: Transaction, statements: int, other: Transaction) -> Transaction:
-    """The connection, terminated by the server after that many statements."""
-    execute = dying.execute
+def _flush_and_die(dying: Transaction, statements: int, other: Transaction) -> None:
+    """Flush on a connection that the server ends after that many statements, or before the commit."""
+    execute, ids = dying.execute, scale_ids(other)
     left = statements
 
     def counted(*arguments: Any, **options: Any) -> Any:  # passed on as they came
@@ -190,7 +189,9 @@ def _dies_after(dying: Transaction, statements: int, other: Transaction) -> Tran
         return execute(*arguments, **options)
 
     dying.execute = counted  # type: ignore[method-assign]  # that is the point
-    return dying
+    recolor.flush_scales(dying, ids)
+    other.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
+    dying.commit()
 
 
 def test_flush_twice_has_one_effect(project: LoggedProject) -> None:

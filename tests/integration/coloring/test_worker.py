@@ -104,6 +104,7 @@ def test_event_of_a_relay_that_died_is_published_again(project: LoggedProject) -
 def test_unread_colors_wait_longer_than_watched_ones(project: LoggedProject) -> None:
     """Flushes are 30 s apart when nobody reads, 1 s when someone did, 0.25 s while someone watches."""
     workspace = project.workspace(ACC)
+    schedule.recheck_new_scales(set())
     project.log("r1", "acc", {0: 0.5})
     project.flush()
     project.log("r1", "acc", {1: 0.6})
