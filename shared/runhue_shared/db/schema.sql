@@ -524,7 +524,7 @@ CREATE TABLE public.workspace_coloring (
     domain_low double precision,
     domain_high double precision,
     cut_at timestamp with time zone,
-    bucket_counts text,
+    bucket_counts bigint[],
     counts_version bigint,
     counts_as_of timestamp with time zone
 )
