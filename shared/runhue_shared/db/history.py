@@ -251,20 +251,22 @@ def read_rows(
     rows: list[dict[str, Any]] = []
     while from_step <= last and (limit is None or len(rows) < limit):
         until = last if limit is None else min(stored.window_end(from_step, limit - len(rows)), last)
-        rows += _rows(list(stored.read(from_step, until)))
+        rows += _rows(list(stored.read(from_step, until)), None if limit is None else limit - len(rows))
         from_step = until + 1
-    return rows if limit is None else rows[:limit]
+    return rows
 
 
-def _rows(metrics: Sequence[tuple[_Metric, Points]]) -> list[dict[str, Any]]:
-    """Rows of the metrics' points, by step."""
-    rows: dict[int, dict[str, Any]] = {}
+def _rows(metrics: Sequence[tuple[_Metric, Points]], limit: int | None) -> list[dict[str, Any]]:
+    """The first rows of the metrics' points, by step."""
     steps = np.unique(np.concatenate([np.empty(0, np.int64), *(points.steps for _, points in metrics)]))
-    for step in steps.tolist():
-        rows[step] = {STEP_KEY: step}
+    steps = steps[:limit]
+    if not len(steps):
+        return []
+    rows: dict[int, dict[str, Any]] = {step: {STEP_KEY: step} for step in steps.tolist()}
     for metric, points in metrics:
         if metric.folded != STEP_KEY:
-            for step, value in zip(points.steps.tolist(), points.plain(), strict=True):
+            kept = points.take(slice(None, np.searchsorted(points.steps, steps[-1], side="right")))
+            for step, value in zip(kept.steps.tolist(), kept.plain(), strict=True):
                 rows[step][metric.name] = value
     return list(rows.values())
 

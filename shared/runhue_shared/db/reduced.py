@@ -131,11 +131,12 @@ class _Reading:
                 chunks.get((series.run_id, series.metric_id), []),
                 blocks.get(series.run_id, {}),
                 level,
+                (first, last),
             )
             for series in some
         }
         read = read_chunks(self._tx, [chunk for part in parts.values() for chunk in part.needed()])
-        return {run_id: part.buckets(read, bucket, first, last) for run_id, part in parts.items()}
+        return {run_id: part.buckets(read, bucket) for run_id, part in parts.items()}
 
     def _blocks(
         self, runs: Sequence[int], metrics: Sequence[int], level: int, first: int, last: int
@@ -148,11 +149,20 @@ class _Reading:
 
 
 class _Part:
-    """One run's tail, chunks, and blocks of one level (None: no level is as fine as the buckets)."""
+    """One run between two steps, at which buckets begin and end: tail, chunks, and blocks of one level.
+
+    Level None: no level is as fine as the buckets.
+    """
 
     def __init__(
-        self, tail: Points, chunks: Sequence[ChunkInfo], blocks: Mapping[int, Buckets], level: int | None
+        self,
+        tail: Points,
+        chunks: Sequence[ChunkInfo],
+        blocks: Mapping[int, Buckets],
+        level: int | None,
+        steps: tuple[int, int],
     ) -> None:
+        self._first, self._last = steps
         self._tail = tail
         self._chunks = chunks
         self._level = level
@@ -175,13 +185,15 @@ class _Part:
             return False
         if self._level is None:
             return True
-        first, last = chunk.step_min >> block_bits(self._level), chunk.step_max >> block_bits(self._level)
+        bits = block_bits(self._level)
+        first, last = max(chunk.step_min, self._first) >> bits, min(chunk.step_max, self._last) >> bits
         held = np.searchsorted(self._held, last, side="right") - np.searchsorted(self._held, first)
         return bool(held < last - first + 1)
 
-    def buckets(self, read: Mapping[int, Points], bucket: int, first: int, last: int) -> Buckets:
-        """Buckets of what lies between two steps, at which buckets begin and end."""
-        stored = concat([read[chunk.id] for chunk in self._chunks if chunk.id in read]).between(first, last)
+    def buckets(self, read: Mapping[int, Points], bucket: int) -> Buckets:
+        """Buckets of all that lies between the steps."""
+        stored = concat([read[chunk.id] for chunk in self._chunks if chunk.id in read])
+        stored = stored.between(self._first, self._last)
         if self._level is not None:
             bare = ~np.isin(stored.steps >> block_bits(self._level), self._held)
             stored = stored.take(bare | np.isin(stored.steps >> SPAN_BITS, self._late))
@@ -189,12 +201,14 @@ class _Part:
         if self._level is None:
             return buckets_of(numbers, bucket)
         bits = bucket_bits(LEVELS[self._level])
-        counted = [self._counted(buckets, first >> bits, last >> bits) for buckets in self._blocks.values()]
+        counted = [self._counted(buckets, bits) for buckets in self._blocks.values()]
         parts = [*counted, buckets_of(numbers, LEVELS[self._level])]
         return merge_buckets(parts, [bucket_bits(bucket) - bits] * len(parts))
 
-    def _counted(self, buckets: Buckets, first: int, last: int) -> Buckets:
+    def _counted(self, buckets: Buckets, bits: int) -> Buckets:
         """The buckets of a block that lie in the range and are right as they stand."""
-        spans = buckets.index >> (SPAN_BITS - bucket_bits(LEVELS[self._level or 0]))
+        first, last = self._first >> bits, self._last >> bits
+        if not len(self._late) and first <= buckets.index[0] and buckets.index[-1] <= last:
+            return buckets
         inside = (buckets.index >= first) & (buckets.index <= last)
-        return buckets.take(inside & ~np.isin(spans, self._late))
+        return buckets.take(inside & ~np.isin(buckets.index >> (SPAN_BITS - bits), self._late))
