@@ -93,8 +93,8 @@ def _work_checks(tx: Transaction) -> Iterator[Check]:
     found = f"{waits.batches} batches wait, the oldest for {waits.oldest:.0f} s"
     yield Check("inbox", "warning" if late else "ok", found, "start an aggregation worker" if late else None)
     dead = diagnosis.dead_letters(tx)
-    fix = "see the health of the runs they belong to" if dead else None
-    yield Check("dead letters", "warning" if dead else "ok", str(dead), fix)
+    advice = "see the health of the runs they belong to" if dead else None
+    yield Check("dead letters", "warning" if dead else "ok", str(dead), advice)
 
 
 def _place(url: str) -> str:
