@@ -29,6 +29,12 @@ Record = ConfigEdit | SummaryEdit | MetricDefinition | ConsoleLine | Alert | Run
 DECODED_BYTES = 256 * 1024 * 1024
 """What the decoded batches of one transaction may take; more waits for the next."""
 
+KEY_BYTES = 4096
+"""What a key of a batch counts for: storing its name and statistics takes as long as so many bytes of points.
+
+Two batches of 100,000 new keys each in one transaction take longer than a worker may be silent.
+"""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadyBatch:
@@ -105,7 +111,10 @@ def _take(waiting: WaitingBatch, writer: FoldingWriter, limits: Settings, result
 
 
 def _size(rows: Rows | None) -> int:
-    return 0 if rows is None else sum(len(block.values) for block in rows.numbers)
+    if rows is None:
+        return 0
+    keys = len(rows.cells) + sum(len(block.keys) for block in rows.numbers)
+    return KEY_BYTES * keys + sum(len(block.values) for block in rows.numbers)
 
 
 def check_batch(batch: LogBatch, seq_lo: int, seq_hi: int) -> None:

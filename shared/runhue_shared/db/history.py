@@ -17,6 +17,7 @@ from runhue_shared.db.reduced import reduce_runs
 from runhue_shared.db.tails import points_in_tails
 from runhue_shared.series.columns import STEP_KEY, folded
 from runhue_shared.series.points import EMPTY, Points, concat, newest_per_step
+from runhue_shared.series.pyramid import bucket_bits
 
 Stream = Literal["history", "system"]
 """`system` holds the machine's own samples; its steps are milliseconds."""
@@ -295,7 +296,7 @@ def read_reduced(
             key=found.series.name,
             bucket=found.bucket,
             n=found.buckets.points,
-            start=found.buckets.index * found.bucket,
+            start=found.buckets.index << bucket_bits(found.bucket),  # a bucket of 2**63 steps is no int64
             count=found.buckets.count,
             non_finite=found.buckets.non_finite,
             last=found.buckets.last,
