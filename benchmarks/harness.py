@@ -83,11 +83,13 @@ def peer_python(peer: str) -> Path:
     return python
 
 
-def run_json(command: Sequence[str | Path], timeout: float = 900, **environment: str) -> dict[str, Any]:
+def run_json(
+    command: Sequence[str | Path], timeout: float = 900, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Run a program whose last line of output is a JSON object; returns that."""
     done = subprocess.run(
         [str(part) for part in command],
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=timeout,

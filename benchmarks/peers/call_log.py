@@ -106,12 +106,47 @@ def timed(tool, calls, seconds, folder):
         "p99_us": took[int(len(took) * 0.99)] * 1e6,
         "cpu_us": cpu / len(took) * 1e6,
         "durable_us": total / len(took) * 1e6,
+        "calls": len(took),
     }
 
 
+def first(tool, folder):
+    before, began = resident(), time.perf_counter()
+    log, finish = globals()[tool](folder)
+    log(next(rows(1)))
+    took = time.perf_counter() - began
+    used = resident() + sum(resident(pid) for pid in descendants()) - before
+    finish()
+    return {"first_log_ms": took * 1e3, "logging_mb": used}
+
+
+def resident(pid="self"):
+    return int(open(f"/proc/{pid}/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def child_cpu():
+    """CPU seconds of children that ended, and of all descendants that are alive."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    ticks = sum(sum(map(int, status(pid)[11:15])) for pid in descendants())
+    return used.ru_utime + used.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def descendants():
+    parents = {
+        int(p.name): int(status(p.name)[1]) for p in pathlib.Path("/proc").glob("[0-9]*") if status(p.name)
+    }
+    found = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {os.getpid()}
+
+
+def status(pid):
+    """Fields of /proc/PID/stat behind the name: state, parent, ...; none when the process is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def killed(calls, folder):
@@ -170,6 +205,7 @@ def main():
     told = {
         "runhue-recover": lambda: recover(folder),
         "parts": lambda: parts(calls, folder),
+        "first": lambda: first(sys.argv[5], folder),
     }.get(tool, lambda: timed(tool, calls, seconds, folder))()
     print(json.dumps(told))
 
