@@ -25,7 +25,6 @@ from runhue_shared.db.scale_values import (
     look_at_all,
     look_at_marked,
     plan_for_few_runs,
-    plan_for_many_runs,
 )
 from runhue_shared.db.scales import (
     Question,
@@ -118,7 +117,6 @@ def _look_alone(tx: Transaction, scale: Scale, run_ids: Sequence[int]) -> ScaleC
 
 
 def _look_at_all(tx: Transaction, scale: Scale, *, listed: bool) -> ScaleChange:
-    plan_for_many_runs(tx)
     look = look_at_all_groups if scale.is_grouped else look_at_all
     return look(tx, scale, listed=listed).get(scale.id) or ScaleChange()
 

@@ -21,12 +21,13 @@ LONGEST_CATEGORY = 400
 
 
 class Runs(NamedTuple):
-    """Which runs to look at (aliases `t`, `s`, `r`), and how table `{x}` finds their rows of metric `m`.
+    """Which runs to look at: tables `scale s` and `run r`, and the ids of both.
 
-    `of_metric` finds rows of any type, `of_type` those of `{type}`.
+    `of_metric` says how table `{x}` finds their rows of metric `m`, `of_type` those of one `{type}`.
     """
 
     source: sql.Composable
+    ids: sql.Composable
     of_metric: LiteralString
     of_type: LiteralString
 
@@ -39,6 +40,7 @@ MARKED_RUNS = Runs(
         " JOIN LATERAL (SELECT * FROM scale WHERE id = t.scale_id OFFSET 0) s ON true"
         " LEFT JOIN run r ON r.id = t.run_id AND r.project_id = s.project_id"
     ),
+    sql.SQL("t.scale_id, t.run_id"),
     "({x}.run_id, {x}.metric_id) >= (t.run_id, m.id) AND ({x}.run_id, {x}.metric_id) <= (t.run_id, m.id)",
     "({x}.run_id, {x}.metric_id, {x}.type) >= (t.run_id, m.id, {type})"
     " AND ({x}.run_id, {x}.metric_id, {x}.type) <= (t.run_id, m.id, {type})",
@@ -47,19 +49,25 @@ MARKED_RUNS = Runs(
 
 EVERY_RUN = Runs(
     sql.SQL(
-        "(SELECT s.id AS scale_id, r.id AS run_id FROM scale s JOIN run r ON r.project_id = s.project_id"
-        " WHERE s.id = ANY(%(scale_ids)s::bigint[])) t"
-        " JOIN scale s ON s.id = t.scale_id JOIN run r ON r.id = t.run_id"
+        "scale s JOIN run r ON r.project_id = s.project_id"
+        " AND s.id = %(scale_id)s AND r.project_id = %(project_id)s"
     ),
-    "{x}.run_id = t.run_id AND {x}.metric_id = m.id",
-    "{x}.run_id = t.run_id AND {x}.metric_id = m.id AND {x}.type = {type}",
+    sql.SQL("s.id AS scale_id, r.id AS run_id"),
+    "{x}.run_id = t.run_id AND {x}.metric_id = %(metric_id)s",
+    "{x}.run_id = t.run_id AND {x}.metric_id = %(metric_id)s AND {x}.type = {type}",
 )
-"""Parameter `scale_ids` (an array literal); every run of their projects."""
+"""Parameters: those of `every_run_of`, constants that let Postgres read each table once."""
 
+_PLANS_FOR_ALL = (
+    "SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true),"
+    " set_config('enable_bitmapscan', 'on', true), set_config('enable_hashjoin', 'on', true),"
+    " set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true),"
+    " set_config('jit', 'off', true)"
+)
 _EVERYBODY = sql.SQL("true")
 
 _TARGETS = sql.SQL(
-    "targets AS (SELECT t.scale_id, t.run_id, s.team_id, s.project_id, s.version, s.source, s.key, s.folded,"
+    "targets AS (SELECT {ids}, s.team_id, s.project_id, s.version, s.source, s.key, s.folded,"
     " s.y, s.coerce_numeric_strings, s.resolved_type, s.per_group, r.public_id, r.group_name, r.started_at,"
     " coalesce(r.deleted_at IS NULL AND {passes}, false) AND r.id IS NOT NULL AS member,"
     " coalesce(NOT r.public_id = ANY (s.hidden_runs), false) AS counted FROM {runs})"
@@ -203,7 +211,7 @@ def found_values(sources: Iterable[str], runs: Runs, passes: sql.Composable = _E
         passes: what a member `run r` must fulfill, besides belonging to the project.
     """
     stats = sql.SQL(" UNION ALL ").join(_stats(source, runs) for source in sources)
-    targets = _TARGETS.format(passes=passes, runs=runs.source)
+    targets = _TARGETS.format(passes=passes, runs=runs.source, ids=runs.ids)
     return sql.SQL("{}, stats AS ({}), {}").format(targets, stats, _FOUND)
 
 
@@ -212,6 +220,18 @@ def passing(scale: Scale) -> Condition:
     if not scale.is_filtered:
         return Condition(_EVERYBODY, {})
     return condition(parse_json(scale.filter), scale.search, scale.project_id)
+
+
+def every_run_of(tx: Transaction, scale: Scale) -> dict[str, int | None]:
+    """Parameters of `EVERY_RUN`, and plans for it: each table is read once, however wrong the statistics."""
+    tx.execute(_PLANS_FOR_ALL)
+    row = tx.execute(
+        "SELECT m.id FROM scale s JOIN metric m ON m.project_id = s.project_id AND m.stream = 'history'"
+        " AND m.folded = s.folded WHERE s.id = %s",
+        (scale.id,),
+    ).fetchone()
+    metric_id = None if row is None else row[0]
+    return {"scale_id": scale.id, "project_id": scale.project_id, "metric_id": metric_id}
 
 
 def array(numbers: Iterable[int]) -> str:
@@ -223,9 +243,10 @@ def types_of_runs(tx: Transaction, scale: Scale) -> dict[KeyType, int]:
     """Runs that define the range, by the types they have for the key (docs/color.md S8)."""
     passes, params = passing(scale)
     found = found_values([scale.source], EVERY_RUN, passes)
+    params |= every_run_of(tx, scale)
     statement = sql.SQL(
         "WITH {} SELECT coalesce(sum(types & 1), 0), coalesce(sum(types >> 1 & 1), 0),"
         " coalesce(sum(types >> 2 & 1), 0) FROM found WHERE member AND counted"
     ).format(found)
-    ((numbers, strings, booleans),) = tx.execute(statement, {**params, "scale_ids": array([scale.id])})
+    ((numbers, strings, booleans),) = tx.execute(statement, params)
     return {"number": numbers, "string": strings, "bool": booleans}

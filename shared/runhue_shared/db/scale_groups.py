@@ -7,7 +7,15 @@ from psycopg import sql
 
 from runhue_shared.coloring.groups import group_value
 from runhue_shared.db import Transaction
-from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, Runs, array, found_values, passing
+from runhue_shared.db.run_values import (
+    EVERY_RUN,
+    MARKED_RUNS,
+    Runs,
+    array,
+    every_run_of,
+    found_values,
+    passing,
+)
 from runhue_shared.db.scale_values import ScaleChange, change_statement, store_changes
 from runhue_shared.db.scales import Scale
 
@@ -66,13 +74,13 @@ def look_at_marked_groups(tx: Transaction, scale: Scale, run_ids: Sequence[int])
 def look_at_all_groups(tx: Transaction, scale: Scale, *, listed: bool) -> dict[int, ScaleChange]:
     """As `look_at_all`, for one grouped scale."""
     tx.execute("DELETE FROM scale_group_run WHERE scale_id = %s", (scale.id,))
-    groups = _store_own(tx, scale, EVERY_RUN, {"scale_ids": array([scale.id])})
+    groups = _store_own(tx, scale, EVERY_RUN, every_run_of(tx, scale))
     found = _FOUND.format(of_interest=sql.SQL("true"), marked=sql.SQL("true"))
     statement = change_statement(found, listed=listed)
     return store_changes(tx, statement, _means(tx, scale, groups), [scale], listed=listed)
 
 
-def _store_own(tx: Transaction, scale: Scale, runs: Runs, ids: Mapping[str, str]) -> list[str]:
+def _store_own(tx: Transaction, scale: Scale, runs: Runs, ids: Mapping[str, object]) -> list[str]:
     """Store each run's own number; the groups that a run is in, or was."""
     passes, params = passing(scale)
     statement = _STORE_OWN.format(found=found_values([scale.source], runs, passes))

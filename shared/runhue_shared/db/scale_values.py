@@ -14,14 +14,14 @@ from runhue_shared.coloring.settings import KeyType
 from runhue_shared.coloring.values import Reason, RunValue
 from runhue_shared.db import Transaction
 from runhue_shared.db.filtering import FILTER_TIMEOUT
-from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, array, found_values, passing
+from runhue_shared.db.run_values import EVERY_RUN, MARKED_RUNS, array, every_run_of, found_values, passing
 from runhue_shared.db.scales import Scale
 
-_PLANS = (
-    "SELECT set_config('plan_cache_mode', %(cache)s, true), set_config('enable_seqscan', %(scans)s, true),"
-    " set_config('enable_bitmapscan', %(scans)s, true), set_config('enable_hashjoin', %(scans)s, true),"
-    " set_config('enable_mergejoin', %(scans)s, true), set_config('enable_material', %(scans)s, true),"
-    " set_config('jit', 'off', true)"
+_PLANS_FOR_FEW = (
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', true),"
+    " set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+    " set_config('enable_material', 'off', true), set_config('jit', 'off', true)"
 )
 
 _CHANGED = sql.SQL(
@@ -117,12 +117,7 @@ class ScaleChange:
 
 def plan_for_few_runs(tx: Transaction) -> None:
     """Go by indexes, run by run: a flush costs as much as the marked runs, whatever the statistics say."""
-    tx.execute(_PLANS, {"cache": "force_generic_plan", "scans": "off"}, prepare=True)
-
-
-def plan_for_many_runs(tx: Transaction) -> None:
-    """Leave the plan to Postgres."""
-    tx.execute(_PLANS, {"cache": "auto", "scans": "on"}, prepare=True)
+    tx.execute(_PLANS_FOR_FEW, prepare=True)
 
 
 def bound_statements(tx: Transaction) -> None:
@@ -159,7 +154,7 @@ def look_at_all(tx: Transaction, scale: Scale, *, listed: bool) -> dict[int, Sca
     """Store what changed of any run of a locked scale; as `look_at_marked`, naming runs only if `listed`."""
     passes, params = passing(scale)
     statement = change_statement(found_values([scale.source], EVERY_RUN, passes), listed=listed)
-    return store_changes(tx, statement, params | {"scale_ids": array([scale.id])}, [scale], listed=listed)
+    return store_changes(tx, statement, params | every_run_of(tx, scale), [scale], listed=listed)
 
 
 def change_statement(found: sql.Composable, *, listed: bool) -> bytes:
