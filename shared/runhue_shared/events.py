@@ -338,9 +338,25 @@ _decoder = msgspec.msgpack.Decoder(LogBatch)
 
 
 def encode_batch(batch: LogBatch) -> tuple[bytes, int]:
-    """(body for the wire, size in bytes before compression)."""
-    raw = _encoder.encode(batch)
+    """(body for the wire, size in bytes before compression).
+
+    Ints beyond 64 bits in lists, dicts, config and summary become the nearest double: msgpack has none.
+    """
+    try:
+        raw = _encoder.encode(batch)
+    except OverflowError:
+        raw = _encoder.encode(_within_64_bits(msgspec.to_builtins(batch, builtin_types=(bytes,))))
     return zstd.compress(raw, COMPRESSION_LEVEL), len(raw)
+
+
+def _within_64_bits(value: Any) -> Any:  # what msgspec makes of a batch
+    if isinstance(value, dict):
+        return {key: _within_64_bits(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_within_64_bits(part) for part in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return as_double(value)
+    return value
 
 
 class MalformedBatch(ValueError):
