@@ -1,4 +1,4 @@
-"""Batches that are wrong on the wire: refused by name or kept as dead letters, and nothing lost around them."""
+"""Batches that are wrong on the wire are refused or kept as dead letters; no row around them is lost."""
 
 import gzip
 import secrets

@@ -52,8 +52,7 @@ def named_rows(
         if rows is not None and len(rows)
     ]
     spelled: dict[MetricSpace, dict[str, None]] = defaultdict(dict)
-    for _, rows, space in parts:
-        _add_keys(rows, spelled[space], limits.max_keys_per_run)
+    beyond = [_add_keys(rows, spelled[space], limits.max_keys_per_run) for _, rows, space in parts]
     refused = {
         space: RESERVED | _drop_refused(keys, limits.max_key_length) for space, keys in spelled.items()
     }
@@ -63,6 +62,11 @@ def named_rows(
         for ready, rows, space in parts
         for rejection in _rejections(ready.writer, rows, refused[space])
     ]
+    rejections += [
+        too_many_keys(part[0].writer, count, limits.max_keys_per_run)
+        for part, count in zip(parts, beyond, strict=True)
+        if count
+    ]
     return [NamedRows(ready, rows, ids[space]) for ready, rows, space in parts], rejections
 
 
@@ -70,13 +74,15 @@ def space_of(writer: FoldingWriter, stream: str) -> MetricSpace:
     return MetricSpace(writer.team_id, writer.project_id, writer.project_made, stream)
 
 
-def _add_keys(rows: Rows, keys: dict[str, None], limit: int) -> None:
-    """Keys of the rows; of a batch with more than a run may have, the first."""
+def _add_keys(rows: Rows, keys: dict[str, None], limit: int) -> int:
+    """Add the keys of the rows, of more than a run may have the first; returns how many are left out."""
     own: dict[str, None] = {STEP_KEY: None}
     for block in rows.numbers:
         own.update(dict.fromkeys(block.keys))
     own.update(dict.fromkeys(cell.key for cell in rows.cells))
-    keys.update(own if len(own) <= limit + 1 else dict.fromkeys(list(own)[: limit + 1]))
+    taken = own if len(own) <= limit + 1 else dict.fromkeys(list(own)[: limit + 1])
+    keys.update(taken)
+    return len(own) - len(taken)
 
 
 def _drop_refused(keys: dict[str, None], max_length: int) -> dict[str, tuple[str, str]]:
