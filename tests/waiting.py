@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from runhue_shared import db
+
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     """Whether the condition came true in time."""
@@ -12,3 +14,10 @@ def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def somebody_waits_for(table: str) -> bool:
+    """Whether a statement waits for a lock on the table, so that it will go on when this lock is gone."""
+    with db.transaction() as tx:
+        rows = tx.execute("SELECT 1 FROM pg_locks WHERE relation = %s::regclass AND NOT granted", (table,))
+        return rows.fetchone() is not None

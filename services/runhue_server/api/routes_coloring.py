@@ -125,8 +125,8 @@ def _export(workspace: int, head: ColoringHead, theme: Theme) -> Response:
 
 def _lines(workspace: int, version: int, theme: Theme) -> Generator[bytes, None, None]:
     """The head of the version, then one run a line, all of one moment."""
-    with db.transaction() as tx:
-        exports.freeze(tx)
+    with db.snapshot() as tx:
+        exports.bound_idle(tx)
         page = read_coloring(tx, workspace, version, None, EXPORT_ROWS)
         yield encode(head_answer(page, theme)) + b"\n"
         while True:

@@ -48,7 +48,7 @@ def read_history(
     stream: Annotated[Stream, Query(description="system: the machine's own samples")] = "history",
 ) -> Response:
     wanted = names_in(keys, "keys")
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         run_id = run_of(tx, principal, team, project, run).id
         names = wanted if wanted is not None else _number_names(tx, run_id, stream)
         found = [
@@ -74,7 +74,7 @@ def read_project_history(
     points: BucketCount = 1_000,
 ) -> Response:
     wanted = names_in(run_names, "runs", MAX_RUNS)
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         ids = _run_ids(tx, project_of(tx, principal, team, project), wanted)
         found = history.read_reduced(tx, list(ids.values()), key, from_step, to_step, points)
     names = {run_id: name for name, run_id in ids.items()}

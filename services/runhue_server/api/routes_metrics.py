@@ -30,7 +30,7 @@ def list_metrics(
     cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
     place = place_of(cursor, LISTING, 1)
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         project_id = project_of(tx, principal, team, project)
         found = projects.metrics_of_project(tx, project_id, search, limit + 1, place[0] if place else "")
     metrics = [
@@ -54,7 +54,7 @@ def read_metrics(
     run: RunId,
     stream: Annotated[Stream, Query(description="system: the machine's own samples")] = "history",
 ) -> Response:
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         run_id = run_of(tx, principal, team, project, run).id
         found = history.metrics_of_run(tx, run_id, stream)
         texts = run_page.definitions_of_run(tx, run_id)

@@ -49,7 +49,7 @@ def read_rows(
 ) -> Response:
     names = names_in(keys, "keys")
     first = from_step if after is None else max(from_step, after + 1)
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         run_id = run_of(tx, principal, team, project, run).id
         if format == "json":
             return _page(tx, _Reading(run_id, names, first, to_step, complete), limit)
@@ -118,6 +118,6 @@ def _parts(
 ) -> Generator[bytes, None, None]:
     """All rows of one moment: the export is one transaction, however long its client reads."""
     size = max(100, WINDOW_CELLS // (len(columns) + 1))
-    with db.transaction() as tx:
-        exports.freeze(tx)
+    with db.snapshot() as tx:
+        exports.bound_idle(tx)
         yield from FORMATS[format_name].write(lambda: reading.batches(tx, size), columns)

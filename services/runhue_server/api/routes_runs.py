@@ -68,7 +68,7 @@ def list_runs(
     parts = PLACE_PARTS.get(sort.field.section, KEY_PLACE_PARTS)
     listing = f"runs {'-' if sort.descending else '+'}{sort.field}"
     after = place_of(cursor, listing, parts)
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         project_id = project_of(tx, principal, team, project)
         found, total = _page(tx, project_id, parsed, search, sort, limit, after)
         page = found[:limit]
@@ -117,7 +117,7 @@ def order_named(text: str) -> Order:
 
 @router.get("/{run}", response_model=RunDetail, responses=errors(404), summary="One run whole")
 def read_run(principal: Reader, team: TeamName, project: ProjectName, run: RunId) -> Response:
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         found = run_of(tx, principal, team, project, run)
         return answer(_detail(tx, found, team, project))
 
@@ -145,6 +145,7 @@ def edit_run(principal: Writer, team: TeamName, project: ProjectName, run: RunId
             raise EditRejected(refused) from refused
         colors.mark_runs(tx, found.project_id, [found.id])
         writers.announce(tx, [found.id])
+    with db.snapshot() as tx:
         content = _detail(tx, run_of(tx, principal, team, project, run), team, project)
     return answer(content, then=wake_coloring)
 

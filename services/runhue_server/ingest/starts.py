@@ -178,7 +178,7 @@ def _attributes(request: StartWriter) -> dict[str, Any]:
 def _add_what_was_logged(answer: WriterStarted, run: StartedRun, waker: Waker, max_bytes: int) -> None:
     """Fill in where the run stands, over all that is durable: batches on the way are waited for."""
     _wait_until_folded(run, waker)
-    with db.transaction() as tx:
+    with db.snapshot() as tx:
         last_step, runtime = writers.last_place(tx, run.id)
         # Not folded in time: the steps at least are exact.
         for body in inbox.pending_bodies(tx, run.part, run.id):

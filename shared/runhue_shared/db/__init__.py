@@ -53,6 +53,18 @@ def transaction(timeout: float | None = None) -> Iterator[Transaction]:
         yield connection
 
 
+@contextmanager
+def snapshot(timeout: float | None = None) -> Iterator[Transaction]:
+    """As `transaction()`, but it only reads, and every statement sees the same moment of the database.
+
+    Whatever needs more than one statement to tell one thing must read so: between two statements of an
+    ordinary transaction points move from tails to chunks, and chunks into others.
+    """
+    with transaction(timeout) as tx:
+        tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield tx
+
+
 def close_pool() -> None:
     """Close the process's connections; the next transaction opens new ones. Call after a fork."""
     with _pools_lock:

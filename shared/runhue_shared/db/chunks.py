@@ -15,6 +15,11 @@ class ChunkCorrupt(RuntimeError):
     """Stored points cannot be trusted; the message names the row and says what to do."""
 
 
+class ChunksGone(RuntimeError):
+    """Chunks were replaced after they were listed: both must be read in one `db.snapshot()`, or under the
+    partition's lock."""
+
+
 class ChunkInfo(NamedTuple):
     """A chunk without its points."""
 
@@ -66,6 +71,7 @@ def read_chunks(tx: Transaction, chunks: Sequence[ChunkInfo]) -> dict[int, Point
 
     Raises:
         ChunkCorrupt: bytes do not match their checksum, or are no chunk.
+        ChunksGone: some are not stored any more.
     """
     if not chunks:
         return {}
@@ -81,7 +87,10 @@ def read_chunks(tx: Transaction, chunks: Sequence[ChunkInfo]) -> dict[int, Point
             [chunk.id for chunk in chunks],
         ),
     )
-    return {row[0]: _checked(*row) for row in rows}
+    read = {row[0]: _checked(*row) for row in rows}
+    if len(read) < len({chunk.id for chunk in chunks}):
+        raise ChunksGone("chunks were replaced while they were read: list and read them in one snapshot")
+    return read
 
 
 def _checked(

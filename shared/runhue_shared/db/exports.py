@@ -6,10 +6,6 @@ IDLE_TIMEOUT = "60s"
 """A client that reads nothing for so long loses its export, so that it does not hold a connection."""
 
 
-def freeze(tx: Transaction) -> None:
-    """Show this transaction one moment of the database. Call it first.
-
-    A client that stops reading for 60 s ends the transaction with psycopg.OperationalError.
-    """
-    tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+def bound_idle(tx: Transaction) -> None:
+    """End this transaction, with psycopg.OperationalError, when its client stops reading for 60 s."""
     tx.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}'")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from runhue_server.aggregation.fold import fold_partition
 from runhue_shared import db
 from runhue_shared.db import colors, documents, outbox, projects, runs
+from runhue_shared.db.metrics import MetricIds
 from runhue_shared.run_names import readable_name
-from runhue_shared.settings import Settings
+from runhue_shared.settings import Settings, settings
 from tests.integration.ingest.sender import Sender
+from tests.waiting import eventually, somebody_waits_for
 
 WRITER = "ab" * 16
 
@@ -134,6 +138,25 @@ def test_resumed_writer_learns_where_the_run_stands(sender: Sender, monkeypatch:
     assert (answer["last_step"], answer["runtime"]) == (41, 2.5)
     assert answer["config"] == {"lr": 0.1, "clip": "Infinity"}
     assert answer["summary"] == {"best": 3}
+
+
+def test_resumed_writer_is_told_of_one_moment(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that is folded while the answer is made counts once it is durable, folded or not."""
+    monkeypatch.setattr("runhue_server.ingest.starts.FOLD_SECONDS", 0.1)
+    first = sender.new_writer()
+    sender.send_rows(first, [(41, {"loss": 1.0})])
+    answers: list[Any] = []
+    resuming = threading.Thread(target=lambda: answers.append(sender.start(resume="must").json()))
+
+    with db.transaction() as tx:
+        (part,) = tx.execute("SELECT part FROM inbox").fetchone() or (0,)
+        fold_partition(tx, part, MetricIds(), settings())
+        tx.execute("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE")
+        resuming.start()
+        assert eventually(lambda: somebody_waits_for("inbox"))
+    resuming.join(20)
+
+    assert answers[0]["last_step"] == 41
 
 
 def test_later_writer_changes_what_it_names(sender: Sender) -> None:
