@@ -1,5 +1,6 @@
 """P4: from `log()` to the color event at a subscriber, one run of 1,000 changing."""
 
+import contextlib
 import json
 import os
 import queue
@@ -51,7 +52,7 @@ class Subscriber:
         self.seen: queue.SimpleQueue[tuple[float, float, float]] = queue.SimpleQueue()
         self._url = f"{stack.api_url}/api/v1/workspaces/{workspace}/coloring/stream"
         self._headers = {"Authorization": f"Bearer {stack.api_key}"}
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read_until_stopped, daemon=True).start()
 
     def wait_for(self, value: float, timeout: float = 60) -> tuple[float, float]:
         """(when the first event that carries the value or a later one came, when it was emitted), wall time."""
@@ -60,6 +61,12 @@ class Subscriber:
             came, emitted, seen = self.seen.get(timeout=max(0.1, deadline - time.monotonic()))
             if seen >= value:
                 return came, emitted
+
+    def _read_until_stopped(self) -> None:
+        with contextlib.suppress(
+            httpx.TransportError
+        ):  # the stack stops; a stream that breaks before is missed
+            self._read()
 
     def _read(self) -> None:
         with httpx.stream("GET", self._url, headers=self._headers, timeout=STREAM) as answer:
@@ -94,7 +101,7 @@ class LiveColor:
         self.run = runhue.init(project="p4", id="live", dir=folder, settings=quiet)
         self._value = 0.0
         self.subscriber = Subscriber(stack, workspace)
-        self.subscriber.wait_for(self.log())
+        self._wait_subscribed()
 
     def _wait_valued(self, workspace: int) -> None:
         path = f"/api/v1/workspaces/{workspace}/coloring"
@@ -104,6 +111,17 @@ class LiveColor:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{RUNS:,} runs were not colored within 60 s")
             time.sleep(0.1)
+
+    def _wait_subscribed(self) -> None:
+        """Log until a value arrives: what was logged before the stream was open does not."""
+        for _ in range(60):
+            self.log()
+            try:
+                self.subscriber.seen.get(timeout=1)
+                break
+            except queue.Empty:
+                continue
+        self.subscriber.wait_for(self.log())
 
     def flush_interval(self) -> float:
         """Seconds between batches of a writer, as ingest asks for them now."""
