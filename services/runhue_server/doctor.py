@@ -12,7 +12,7 @@ from runhue_server.embedded.redis import check_policy
 from runhue_shared.db import Transaction, diagnosis
 from runhue_shared.settings import settings
 
-OLDEST_POSTGRES = 150_000
+OLDEST_POSTGRES = 160_000
 CONNECT_SECONDS = 5
 OLD_BATCH_SECONDS = 30.0
 LONG_QUEUE = 1_000
@@ -70,7 +70,7 @@ def _database_checks(tx: Transaction) -> Iterator[Check]:
     number, text = diagnosis.server_version(tx)
     old = number < OLDEST_POSTGRES
     yield Check(
-        "postgres", "failure" if old else "ok", text, "update to Postgres 15 or newer" if old else None
+        "postgres", "failure" if old else "ok", text, "update to Postgres 16 or newer" if old else None
     )
     missing = diagnosis.missing_migrations(tx)
     if missing:

