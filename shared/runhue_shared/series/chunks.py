@@ -26,7 +26,8 @@ PCODEC_MSGPACK = 1
 SEALED = 65_536
 """A chunk of so many points is not merged any more."""
 
-_CONFIG = ChunkConfig(compression_level=6)
+# A chunk that will be merged again is packed faster: 1 % larger at less than half the time.
+_PASSING, _LASTING = ChunkConfig(compression_level=4), ChunkConfig(compression_level=6)
 _EVENLY, _ANYHOW = b"e", b"p"
 _EVEN = struct.Struct("<qqq")
 _ALL_INTS, _NO_INTS = b"1", b""
@@ -53,7 +54,10 @@ class NotAChunk(ValueError):
 
 def packed(values: Any) -> bytes:  # numpy array of float64 or int64
     """pcodec of an array; b"" for an empty one."""
-    return standalone.simple_compress(np.ascontiguousarray(values), _CONFIG) if len(values) else b""
+    if not len(values):
+        return b""
+    config = _LASTING if len(values) >= SEALED else _PASSING
+    return standalone.simple_compress(np.ascontiguousarray(values), config)
 
 
 def unpacked(body: bytes, dtype: Any) -> Any:  # numpy array of the dtype
