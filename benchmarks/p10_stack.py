@@ -17,25 +17,34 @@ from benchmarks.processes import family, pss_megabytes
 from runhue import __version__
 from runhue_server.stack import Stack
 
+PEER_SETUP = (
+    "runhue is ready when Postgres, Valkey and its six processes are; mlflow (its default of 4 workers) and"
+    " trackio run on SQLite and count as ready with their first answer."
+)
 SETTLE_SECONDS = 6.0
 RUNS, BATCHES, ROWS = 20, 100, 200
 POINTS = RUNS * BATCHES * ROWS * METRICS
 
 
-def started(command: list[str | Path], url: str) -> Callable[[], Figures]:
-    """A subject: start a server in a new folder, wait for it, let it settle, read its memory; then again."""
+def started(command: list[str | Path], wait_ready: Callable[[Path], None]) -> Callable[[], Figures]:
+    """A subject: start a server in a new folder and stop it; start it there again, let it settle, read its memory.
+
+    `wait_ready` gets the file that the server's output goes to.
+    """
 
     def measure() -> Figures:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o711)
-            first, _ = _start_once(command, url, folder, 0)
-            second, memory = _start_once(command, url, folder, SETTLE_SECONDS)
+            first, _ = _start_once(command, wait_ready, folder, 0)
+            second, memory = _start_once(command, wait_ready, folder, SETTLE_SECONDS)
         return {"first_s": first, "second_s": second, "idle_mb": memory}
 
     return measure
 
 
-def _start_once(command: list[str | Path], url: str, folder: str, settle: float) -> tuple[float, float]:
+def _start_once(
+    command: list[str | Path], wait_ready: Callable[[Path], None], folder: str, settle: float
+) -> tuple[float, float]:
     """(seconds until ready, megabytes `settle` seconds later); stopped again."""
     began = time.perf_counter()
     environment = {**os.environ, **TRACKIO, "HOME": folder, "TRACKIO_DIR": folder}
@@ -44,7 +53,7 @@ def _start_once(command: list[str | Path], url: str, folder: str, settle: float)
             command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        wait_for(url, 180)
+        wait_ready(Path(folder) / "output")
         ready = time.perf_counter() - began
         time.sleep(settle)
         return ready, pss_megabytes([process.pid])
@@ -55,6 +64,20 @@ def _start_once(command: list[str | Path], url: str, folder: str, settle: float)
         for child in children:
             if child.is_running():
                 child.kill()
+
+
+def answering(url: str) -> Callable[[Path], None]:
+    """Ready when a GET is answered."""
+    return lambda _: wait_for(url, 180)
+
+
+def said_ready(output: Path) -> None:
+    """Ready when `runhue up` has said its addresses: every process then works and both services answer."""
+    deadline = time.monotonic() + 180
+    while "api_url" not in output.read_text(encoding="utf-8"):
+        if time.monotonic() > deadline:
+            raise TimeoutError("runhue up was not ready within 180 s")
+        time.sleep(0.05)
 
 
 def disk_bytes_a_point() -> dict[str, float]:
@@ -98,6 +121,7 @@ def measure(rounds: int) -> Report:
         "50919",
         "--ingest-port",
         "50920",
+        "--json",
     ]
     mlflow: list[str | Path] = [peer_python("mlflow"), "-m", "mlflow", "server", "--port", "50921"]
     trackio: list[str | Path] = [
@@ -107,9 +131,9 @@ def measure(rounds: int) -> Report:
     ]
     results = alternate(
         {
-            "runhue": started(ours, "http://127.0.0.1:50919/readyz"),
-            "mlflow": started(mlflow, "http://127.0.0.1:50921/health"),
-            "trackio": started(trackio, "http://127.0.0.1:50922/"),
+            "runhue": started(ours, said_ready),
+            "mlflow": started(mlflow, answering("http://127.0.0.1:50921/health")),
+            "trackio": started(trackio, answering("http://127.0.0.1:50922/")),
         },
         rounds,
         warm_up=0,
@@ -130,7 +154,7 @@ def measure(rounds: int) -> Report:
         rounds=results,
         versions={"runhue": __version__, **peer_versions(["mlflow", "trackio"])},
         notes=[
-            "runhue runs Postgres, Valkey and six processes of its own; mlflow and trackio run on SQLite.",
+            PEER_SETUP,
             f"Disk: {total:.2f} bytes a point ({POINTS:,} points of noisy curves rounded to 6 decimals, after"
             " compaction and VACUUM FULL): " + ", ".join(f"{name} {size:.2f}" for name, size in disk.items()),
         ],

@@ -23,7 +23,7 @@ from runhue_shared.db.workspaces import create_workspace
 from runhue_shared.settings import settings
 
 SIZES = {"1k": 1_000, "100k": 100_000, "1M": 1_000_000}
-FLUSHES = {1: 40, 100: 20, 1_000: 10}
+FLUSHES = {1: 20, 100: 10, 1_000: 6}
 LIVE = 1_000
 SETTINGS = {"key": {"source": "metric", "name": "loss"}, "y": "latest", "buckets": 6}
 BY_HAND = (
