@@ -57,7 +57,7 @@ def packed(values: Any) -> bytes:  # numpy array of float64 or int64
     if not len(values):
         return b""
     config = _LASTING if len(values) >= SEALED else _PASSING
-    return standalone.simple_compress(np.ascontiguousarray(values), config)
+    return bytes(standalone.simple_compress(np.ascontiguousarray(values), config))
 
 
 def unpacked(body: bytes, dtype: Any) -> Any:  # numpy array of the dtype
