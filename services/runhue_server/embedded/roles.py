@@ -34,6 +34,7 @@ def serve(name: str, host: str, port: int, descriptor: int | None = None) -> Non
     """
     import uvicorn
 
+    from runhue_server.web.bounded_http import BoundedHeads
     from runhue_shared.telemetry import configure_logging
 
     _refuse_evicting_redis()
@@ -44,7 +45,7 @@ def serve(name: str, host: str, port: int, descriptor: int | None = None) -> Non
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         log_config=None,
         access_log=False,
