@@ -104,7 +104,7 @@ def _wait_compacted(connection: "psycopg.Connection[tuple[object, ...]]", writer
     while time.monotonic() < deadline:
         done = connection.execute(folded, (writers,)).fetchone()
         rows = connection.execute(loose).fetchone()
-        if done and done[0] and rows and int(str(rows[0])) < 4096:
+        if done and done[0] and rows and int(str(rows[0])) < 8192:
             return
         time.sleep(0.2)
     raise TimeoutError("tails were not compacted within 300 s")

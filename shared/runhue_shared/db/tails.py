@@ -11,7 +11,7 @@ from runhue_shared.series.columns import points_by_key
 from runhue_shared.series.points import Points, newest_per_step, ord_base
 from runhue_shared.settings import settings
 
-COMPACT_ROWS = 4096
+COMPACT_ROWS = 8192
 COMPACT_BODIES = 256
 COMPACT_ROWS_FINISHED = 1024
 
