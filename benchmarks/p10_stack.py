@@ -1,6 +1,7 @@
 """P10: the laptop stack: time until ready, memory of all processes when idle, disk bytes a point."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -21,49 +22,72 @@ PEER_SETUP = (
     "runhue is ready when Postgres, Valkey and its six processes are; mlflow (its default of 4 workers) and"
     " trackio run on SQLite and count as ready with their first answer."
 )
+NAMES = {"python": "supervisor and zygote", "aggregat": "aggregation"}  # the kernel cuts names
 SETTLE_SECONDS = 6.0
 RUNS, BATCHES, ROWS = 20, 100, 200
 POINTS = RUNS * BATCHES * ROWS * METRICS
 
 
-def started(command: list[str | Path], wait_ready: Callable[[Path], None]) -> Callable[[], Figures]:
+class Server:
     """A subject: start a server in a new folder and stop it; start it there again, let it settle, read its memory.
 
-    `wait_ready` gets the file that the server's output goes to.
+    `wait_ready` gets the file that the server's output goes to. `output` and `memory` (megabytes by process
+    name) are those of the last start.
     """
 
-    def measure() -> Figures:
+    def __init__(self, command: list[str | Path], wait_ready: Callable[[Path], None]) -> None:
+        self._command = command
+        self._wait_ready = wait_ready
+        self.output = ""
+        self.memory: dict[str, float] = {}
+
+    def __call__(self) -> Figures:
         with tempfile.TemporaryDirectory() as folder:
             Path(folder).chmod(0o711)
-            first, _ = _start_once(command, wait_ready, folder, 0)
-            second, memory = _start_once(command, wait_ready, folder, SETTLE_SECONDS)
-        return {"first_s": first, "second_s": second, "idle_mb": memory}
+            first = self._start(folder, 0)
+            second = self._start(folder, SETTLE_SECONDS)
+        return {"first_s": first, "second_s": second, "idle_mb": sum(self.memory.values())}
 
-    return measure
+    def _start(self, folder: str, settle: float) -> float:
+        """Seconds until ready; stopped again after `settle` more."""
+        environment = {**os.environ, **TRACKIO, "HOME": folder, "TRACKIO_DIR": folder}
+        path = Path(folder) / "output"
+        with path.open("wb") as output:
+            began = time.perf_counter()
+            process = subprocess.Popen(
+                self._command,
+                cwd=folder,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            self._wait_ready(path)
+            ready = time.perf_counter() - began
+            time.sleep(settle)
+            self.memory = pss_megabytes(process.pid)
+            self.output = path.read_text(encoding="utf-8")
+            return ready
+        finally:
+            children = family(process.pid)
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
+            for child in children:
+                if child.is_running():
+                    child.kill()
 
-
-def _start_once(
-    command: list[str | Path], wait_ready: Callable[[Path], None], folder: str, settle: float
-) -> tuple[float, float]:
-    """(seconds until ready, megabytes `settle` seconds later); stopped again."""
-    began = time.perf_counter()
-    environment = {**os.environ, **TRACKIO, "HOME": folder, "TRACKIO_DIR": folder}
-    with (Path(folder) / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+    def where(self) -> str:
+        """What became ready when, as `runhue up` said at the last start, and who holds the memory."""
+        steps = re.findall(r"(\w+) +(?:ready|done) in ([0-9.]+) s", self.output)
+        memory = sorted(self.memory.items(), key=lambda item: -item[1])
+        return (
+            "each process from its own start, the last time: "
+            + ", ".join(f"{name} {seconds} s" for name, seconds in steps)
+            + "; PSS: "
+            + ", ".join(f"{NAMES.get(name, name)} {size:.0f} MB" for name, size in memory)
+            + ". The zygote imports what the services share before they are forked from it."
         )
-    try:
-        wait_ready(Path(folder) / "output")
-        ready = time.perf_counter() - began
-        time.sleep(settle)
-        return ready, pss_megabytes([process.pid])
-    finally:
-        children = family(process.pid)
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-        for child in children:
-            if child.is_running():
-                child.kill()
 
 
 def answering(url: str) -> Callable[[Path], None]:
@@ -129,11 +153,12 @@ def measure(rounds: int) -> Report:
         ROOT / "benchmarks" / "peers" / "serve_trackio.py",
         "50922",
     ]
+    runhue = Server(ours, said_ready)
     results = alternate(
         {
-            "runhue": started(ours, said_ready),
-            "mlflow": started(mlflow, answering("http://127.0.0.1:50921/health")),
-            "trackio": started(trackio, answering("http://127.0.0.1:50922/")),
+            "runhue": runhue,
+            "mlflow": Server(mlflow, answering("http://127.0.0.1:50921/health")),
+            "trackio": Server(trackio, answering("http://127.0.0.1:50922/")),
         },
         rounds,
         warm_up=0,
@@ -166,4 +191,5 @@ def measure(rounds: int) -> Report:
         f"idle at most 450 MB PSS: {memory:.0f} MB (mlflow x{ratio(report, 'idle_mb', 'mlflow'):.1f})",
         f"ready within 5 s of a second start: {again:.1f} s",
     ]
+    report.where = runhue.where()
     return report

@@ -1,5 +1,6 @@
 """CPU time and memory of a stack's processes, children included, by name."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,10 +36,14 @@ def _cpu(process: psutil.Process) -> float:
     return float(used.user + used.system + used.children_user + used.children_system)
 
 
-def pss_megabytes(pids: list[int]) -> float:
-    """Proportional set size of processes and descendants: shared pages are split between users."""
-    seen = {process.pid for pid in pids for process in family(pid)}
-    return sum(_pss_kibibytes(pid) for pid in seen) * KIBIBYTE / 1e6
+def pss_megabytes(pid: int) -> dict[str, float]:
+    """Proportional set size of a process and its descendants by name: shared pages are split between users."""
+    found: dict[str, float] = {}
+    for process in family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            name = process.name().removeprefix("runhue ").removeprefix("runhue-")
+            found[name] = found.get(name, 0.0) + _pss_kibibytes(process.pid) * KIBIBYTE / 1e6
+    return found
 
 
 def _pss_kibibytes(pid: int) -> int:
