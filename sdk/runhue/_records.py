@@ -8,6 +8,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from runhue._errors import BadValue
+
+MAX_DIGITS = 4300
+"""Python reads and writes no int with more digits, and neither does the server."""
+
 BIG_INTEGER = 1
 """msgpack extension: an int beyond 64 bits, as decimal digits."""
 
@@ -113,14 +118,25 @@ ROW_VALUES = 2
 
 
 def with_big_integers(value: Any) -> Any:  # plain values of any kind
-    """The plain value with its ints beyond 64 bits in a form that msgpack holds."""
+    """The plain value with its ints beyond 64 bits in a form that msgpack holds.
+
+    Raises:
+        BadValue: an int has more digits than Python reads and writes.
+    """
     if isinstance(value, dict):
         return {key: with_big_integers(part) for key, part in value.items()}
     if isinstance(value, list):
         return [with_big_integers(part) for part in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return msgspec.msgpack.Ext(BIG_INTEGER, str(value).encode())
+        return msgspec.msgpack.Ext(BIG_INTEGER, _digits(value))
     return value
+
+
+def _digits(value: int) -> bytes:
+    try:
+        return str(value).encode()
+    except ValueError as error:
+        raise BadValue(f"an integer of more than {MAX_DIGITS:,} digits cannot be logged") from error
 
 
 def _read_extension(code: int, data: memoryview) -> int:

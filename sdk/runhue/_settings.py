@@ -61,6 +61,8 @@ class Settings:
             value = getattr(self, name)
             if value not in allowed:
                 raise UsageError(f"{name} must be one of {', '.join(map(str, allowed))}; got {value!r}")
+        for name in _TEXTS:
+            _check_text(name, getattr(self, name))
         if not self.base_url.startswith(("http://", "https://")):
             raise UsageError(f"base_url must start with http:// or https://, got {self.base_url!r}")
 
@@ -76,6 +78,8 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "reinit": get_args(Reinit),
     "console": get_args(Console),
 }
+
+_TEXTS = ("project", "team", "run_id", "run_name", "notes", "group", "job_type", "tags")
 
 _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "base_url": ("BASE_URL",),
@@ -118,6 +122,12 @@ def resolve(
     chosen.update({name: _normal(name, value) for name, value in given.items() if value is not None})
     chosen["dir"] = Path(chosen.get("dir", "")).absolute()
     return replace(Settings(), **chosen)
+
+
+def _check_text(name: str, value: Any) -> None:  # text, texts or None
+    for text in value if isinstance(value, tuple) else (value,):
+        if isinstance(text, str) and any("\ud800" <= character <= "\udfff" for character in text):
+            raise UsageError(f"{name} must be valid Unicode, got {text!a}: it holds half a surrogate pair")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:  # values of fields of Settings
