@@ -369,7 +369,15 @@ def decode_batch(body: bytes, max_bytes: int) -> LogBatch:
     Raises:
         MalformedBatch: not zstd, not msgpack, not this format, or over `max_bytes` when decompressed.
     """
-    raw = decompress(body, max_bytes)
+    return unpack_batch(decompress(body, max_bytes))
+
+
+def unpack_batch(raw: bytes) -> LogBatch:
+    """The batch in a decompressed body.
+
+    Raises:
+        MalformedBatch: not msgpack, or not this format.
+    """
     try:
         batch = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from runhue_shared.db.inbox import LAST_SEQ
 from runhue_shared.db.partitions import FoldingWriter, WaitingBatch
@@ -18,7 +17,8 @@ from runhue_shared.events import (
     Rows,
     RunAttributes,
     SummaryEdit,
-    decode_batch,
+    decompress,
+    unpack_batch,
 )
 from runhue_shared.series.columns import InconsistentRows, check_rows
 from runhue_shared.series.points import ord_base
@@ -27,13 +27,22 @@ from runhue_shared.settings import Settings
 Record = ConfigEdit | SummaryEdit | MetricDefinition | ConsoleLine | Alert | RunAttributes | Finish
 
 DECODED_BYTES = 256 * 1024 * 1024
-"""What the decoded batches of one transaction may take; more waits for the next."""
+"""What the decoded batches of one transaction may take; more waits for the next.
+
+A transaction must end long before its worker counts as hung: that one is killed, and would begin again.
+"""
 
 KEY_BYTES = 4096
 """What a key of a batch counts for: storing its name and statistics takes as long as so many bytes of points.
 
 Two batches of 100,000 new keys each in one transaction take longer than a worker may be silent.
 """
+
+RECORD_BYTES = 2048
+"""What a console line, an edit or an alert counts for, for the same reason."""
+
+VALUE_BYTES = 128
+"""What a value that is no number counts for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,20 +110,22 @@ def _in_order(batches: Sequence[WaitingBatch], applied: int, result: SortedBatch
 
 def _take(waiting: WaitingBatch, writer: FoldingWriter, limits: Settings, result: SortedBatches) -> int:
     try:
-        batch = decode_batch(waiting.body, limits.max_decompressed_bytes)
+        raw = decompress(waiting.body, limits.max_decompressed_bytes)
+        batch = unpack_batch(raw)
         check_batch(batch, waiting.seq_lo, waiting.seq_hi)
     except (MalformedBatch, InconsistentRows) as error:
         result.bad.append((waiting, writer, str(error)))
         return len(waiting.body)
     result.ready.append(ReadyBatch(waiting, writer, batch))
-    return len(waiting.body) + _size(batch.rows) + _size(batch.system)
+    return len(raw) + sum(map(_work, (batch.rows, batch.system))) + RECORD_BYTES * len(list(_records(batch)))
 
 
-def _size(rows: Rows | None) -> int:
+def _work(rows: Rows | None) -> int:
+    """What rows count for beyond their bytes."""
     if rows is None:
         return 0
     keys = len(rows.cells) + sum(len(block.keys) for block in rows.numbers)
-    return KEY_BYTES * keys + sum(len(block.values) for block in rows.numbers)
+    return KEY_BYTES * keys + VALUE_BYTES * sum(len(cell.values) for cell in rows.cells)
 
 
 def check_batch(batch: LogBatch, seq_lo: int, seq_hi: int) -> None:
@@ -130,15 +141,17 @@ def check_batch(batch: LogBatch, seq_lo: int, seq_hi: int) -> None:
     for rows in (batch.rows, batch.system):
         if rows is not None:
             check_rows(rows, seq_hi - seq_lo)
-    records: chain[Record] = chain(
-        batch.config,
-        batch.summary,
-        batch.metrics,
-        batch.console,
-        batch.alerts,
-        batch.attributes,
-        batch.finish,
-    )
-    for record in records:
+    for record in _records(batch):
         if not seq_lo <= record.seq <= seq_hi:
             raise InconsistentRows(f"{type(record).__name__} has seq {record.seq}, not in {seq_lo}..{seq_hi}")
+
+
+def _records(batch: LogBatch) -> Iterator[Record]:
+    """Everything a batch says besides rows."""
+    yield from batch.config
+    yield from batch.summary
+    yield from batch.metrics
+    yield from batch.console
+    yield from batch.alerts
+    yield from batch.attributes
+    yield from batch.finish

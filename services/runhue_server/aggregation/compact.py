@@ -41,6 +41,7 @@ from runhue_shared.series.pyramid import (
 from runhue_shared.series.stats import extremes_of
 from runhue_shared.series.tiers import groups_to_merge, split_at, split_sealed
 from runhue_shared.series.values import NUMBER
+from runhue_shared.telemetry import touch_heartbeat
 
 METRICS_AT_ONCE = 64
 RUNS_AT_ONCE = 500
@@ -59,6 +60,7 @@ def compact_partition(tx: Transaction, part: int, seconds: float) -> bool:
     started = time.monotonic()
     waiting = runs_to_compact(tx, part, RUNS_AT_ONCE)
     for at, (team_id, run_id) in enumerate(waiting, 1):
+        touch_heartbeat()
         try:
             with tx.transaction():
                 compact_run(tx, team_id, run_id)

@@ -18,6 +18,7 @@ from runhue_shared.db.metrics import MetricIds
 from runhue_shared.db.partitions import FoldingWriter, WaitingBatch
 from runhue_shared.db.tails import append_tails
 from runhue_shared.settings import Settings
+from runhue_shared.telemetry import touch_heartbeat
 
 RATIO_OF = 100
 """So many batches are needed to tell that a partition goes wrong."""
@@ -95,6 +96,7 @@ class _Fold:
         """Apply batches; when one cannot be, find it by halves."""
         if not ready:
             return
+        touch_heartbeat()  # finding poison takes many tries
         try:
             with self._tx.transaction():
                 self._apply_all(ready)

@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -34,8 +35,10 @@ from runhue_shared.db.run_documents import (
 )
 from runhue_shared.events import flatten
 from runhue_shared.settings import Settings
+from runhue_shared.telemetry import touch_heartbeat
 
 MAX_TEXT = 1_000_000
+LINES_AT_ONCE = 20_000
 LATEST_TIME = 253402300799.0
 """The last second of the year 9999: later times cannot be told."""
 
@@ -56,7 +59,10 @@ def fold_records(
     """Apply the records of batches that are not applied yet."""
     result = FoldedRecords()
     _fold_documents(tx, batches, names, limits, result)
-    add_console(tx, list(_console(batches)))
+    lines = _console(batches)
+    while some := list(islice(lines, LINES_AT_ONCE)):
+        add_console(tx, some)
+        touch_heartbeat()
     if alerts := list(_alerts(batches)):
         add_alerts(tx, alerts)
     if definitions := list(_definitions(batches, limits, result)):

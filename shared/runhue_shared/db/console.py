@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runhue_shared.db import Transaction
+from runhue_shared.db.arrays import bigints, doubles, integers, texts
 
 
 class ConsoleRow(NamedTuple):
@@ -42,12 +43,20 @@ class DefinitionRow(NamedTuple):
 def add_console(tx: Transaction, rows: Sequence[ConsoleRow]) -> None:
     """Keep lines; the same line twice is kept once."""
     if rows:
+        team_ids, run_ids, ords, streams, times, lines = zip(*rows, strict=True)
         tx.execute(
             "INSERT INTO run_console (team_id, run_id, ord, stream, logged_at, line)"
             " SELECT * FROM unnest("
-            "%s::int[], %s::bigint[], %s::bigint[], %s::text[], %s::float8[], %s::text[])"
+            "%b::int[], %b::bigint[], %b::bigint[], %b::text[], %b::float8[], %b::text[])"
             " ON CONFLICT (run_id, ord) DO NOTHING",
-            tuple(map(list, zip(*rows, strict=True))),
+            (
+                integers(team_ids),
+                bigints(run_ids),
+                bigints(ords),
+                texts(streams),
+                doubles(times),
+                texts(lines),
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """`Rows` off the wire as arrays: checked once when folded, then read key by key."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -174,9 +174,10 @@ def _add_block(
 ) -> None:
     n = len(steps)
     values = np.frombuffer(block.values, "<f8").reshape(len(block.keys), n)
-    for at, name in enumerate(map(folded, block.keys)):
-        if wants(name) and name != STEP_KEY:
-            found[name].append(Points(steps, ords, values[at], _ints(block, at, n), None, _big(block, at, n)))
+    names = {at: name for at, name in enumerate(map(folded, block.keys)) if wants(name) and name != STEP_KEY}
+    big = _big(block, names.keys(), n)
+    for at, name in names.items():
+        found[name].append(Points(steps, ords, values[at], _ints(block, at, n), None, big.get(at)))
 
 
 def _ints(block: NumberBlock, at: int, n: int) -> NDArray[np.bool_] | None:
@@ -186,14 +187,15 @@ def _ints(block: NumberBlock, at: int, n: int) -> NDArray[np.bool_] | None:
     return np.ones(n, np.bool_) if kind == _INTEGERS else np.frombuffer(block.masks[at], np.bool_)
 
 
-def _big(block: NumberBlock, at: int, n: int) -> NDArray[np.object_] | None:
-    if not any(key == at for key, _, _ in block.big):
-        return None
-    objects = np.full(n, None, np.object_)
+def _big(block: NumberBlock, keys: Container[int], n: int) -> dict[int, NDArray[np.object_]]:
+    """The ints beyond 2**53 of those of the keys, given by position, that have some."""
+    found: dict[int, NDArray[np.object_]] = {}
     for key, position, digits in block.big:
-        if key == at:
-            objects[position] = int(digits)
-    return objects
+        if key in keys:
+            if key not in found:
+                found[key] = np.full(n, None, np.object_)
+            found[key][position] = int(digits)
+    return found
 
 
 def cell_points(cell: Cells, steps: Steps, ords: Steps, max_depth: int) -> Points:

@@ -1,15 +1,20 @@
 """Folding through the handlers, as the queue calls them."""
 
 import math
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from runhue_server.aggregation import batches
+from runhue_server.aggregation.fold import fold_partition
 from runhue_server.aggregation.tasks import compact_tails, fold_log_batches
 from runhue_shared import db
 from runhue_shared.db import documents, history, partitions
+from runhue_shared.db.metrics import MetricIds
 from runhue_shared.events import (
     Alert,
     ConfigEdit,
@@ -24,6 +29,7 @@ from runhue_shared.events import (
 )
 from runhue_shared.messages import LogBatchStored, RunTailGrown
 from runhue_shared.settings import Settings, settings
+from runhue_shared.telemetry import HEARTBEAT_FILE
 from tests.builders import Run, batch_of, make_project, make_run, make_team, put_batch
 
 
@@ -404,6 +410,29 @@ def test_console_and_alerts_are_kept_in_order(run: Run) -> None:
     assert rows_of("SELECT title, text, level, raised_at FROM run_alert") == [("title", "text", "warn", 3.0)]
 
 
+def test_a_transaction_takes_what_a_worker_can_do_in_time(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Many lines in few bytes are left to further transactions, and the worker shows that it lives."""
+    monkeypatch.setattr(batches, "DECODED_BYTES", 10 * batches.RECORD_BYTES)
+    beat = tmp_path / "heartbeat"
+    beat.touch()
+    os.utime(beat, (0, 0))
+    monkeypatch.setenv(HEARTBEAT_FILE, str(beat))
+    for number in range(4):
+        lines = [ConsoleLine(7 * number + at, "stdout", 0.0, "line") for at in range(7)]
+        put(run, LogBatch(7 * number, 7 * number + 6, console=lines))
+
+    with db.transaction() as tx:
+        fold_partition(tx, run.part, MetricIds(), settings())
+
+    assert rows_of("SELECT max(applied_seq) FROM run_writer") == [(13,)]
+    assert beat.stat().st_mtime > 0
+    fold(run)
+    fold(run)
+    assert rows_of("SELECT count(*) FROM run_console") == [(28,)]
+
+
 def test_a_run_ends_with_its_last_open_writer(run: Run) -> None:
     """While a writer is open the run runs; then its state is the worst of its writers."""
     put(run, batch_of(finish=[Finish(0, 1, "failed", 1_700_000_100.0)]), no=1)
@@ -484,17 +513,17 @@ def test_corrupt_bytes_are_never_points(
 
 def test_a_corrupt_chunk_does_not_stop_others(run: Run) -> None:
     """A run whose chunk is corrupt keeps its tail and says why; the partition goes on."""
-    put(run, batch_of([(step, {"loss": step / 7}) for step in range(5_000)]))
+    put(run, batch_of([(step, {"loss": step / 7}) for step in range(9_000)]))
     fold(run)
     compact(run)
     with db.transaction() as tx:
         tx.execute("UPDATE series_chunk SET crc = crc + 1")
-    put(run, batch_of([(step, {"loss": step / 7}) for step in range(5_000, 10_000)], seq_lo=5_000))
+    put(run, batch_of([(step, {"loss": step / 7}) for step in range(9_000, 18_000)], seq_lo=9_000))
     fold(run)
 
     compact(run)
 
-    assert rows_of("SELECT rows FROM run_tail") == [(5_000,)]
+    assert rows_of("SELECT rows FROM run_tail") == [(9_000,)]
     assert rows_of("SELECT code FROM run_rejection") == [("chunk_corrupt",)]
 
 
@@ -513,7 +542,7 @@ def test_a_deleted_run_takes_nothing_more(run: Run) -> None:
 def test_the_greatest_step_is_kept(run: Run) -> None:
     """Step 2**63 - 1 is a step as any other, before and after compaction."""
     last = 2**63 - 1
-    rows: list[Any] = [(step, {"loss": 1.0}) for step in range(5_000)]
+    rows: list[Any] = [(step, {"loss": 1.0}) for step in range(9_000)]
     put(run, batch_of([*rows, (last, {"loss": 2.0})]))
     fold(run)
 
@@ -523,4 +552,4 @@ def test_the_greatest_step_is_kept(run: Run) -> None:
     with db.transaction() as tx:
         assert history.read_rows(tx, run.id, ["loss"], last) == [{"_step": last, "loss": 2.0}]
         [series] = history.read_reduced(tx, [run.id], "loss", points=10)
-        assert series.n == 5_001
+        assert series.n == 9_001

@@ -2,6 +2,7 @@
 
 import math
 import struct
+import time
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ def points_of(values: list[Any], spacing: int = 1) -> Points:
 def bits(values: list[Any]) -> list[Any]:
     """Values that are equal only when they are the same."""
     return [struct.pack("<d", value) if isinstance(value, float) else value for value in values]
+
+
+def test_many_keys_of_large_integers_cost_by_their_number() -> None:
+    """A row of 20,000 keys with ints beyond every double's precision is read in time, and exactly."""
+    rows = encode_rows([(0, 0, {f"k{at}": 2**60 + at for at in range(20_000)})])
+    started = time.process_time()
+
+    found = points_by_key([(rows, 0)], lambda _key: True, 64)
+
+    assert time.process_time() - started < 8  # by the square of the keys it takes a minute
+    assert found["k19999"].plain() == [2**60 + 19_999]
 
 
 @given(st.lists(st.one_of(NUMBERS, OTHERS), min_size=1, max_size=60), st.integers(1, 10**6))
