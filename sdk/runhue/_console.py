@@ -2,7 +2,6 @@
 
 import re
 import sys
-import threading
 import time
 from typing import Any, Literal, TextIO
 
@@ -36,7 +35,7 @@ class Tee:
     def write(self, text: str) -> int:
         written = self._stream.write(text)
         if self._capture.active:
-            with self._capture.lock:
+            with self._capture.recorder.lock:
                 self._fold(text)
         return written
 
@@ -66,8 +65,8 @@ class ConsoleCapture:
 
     def __init__(self, recorder: Recorder) -> None:
         self.active = False
-        self.lock = threading.RLock()
-        self._recorder = recorder
+        # Its lock serves here too: of two, a print() and a log() that warns could each hold one.
+        self.recorder = recorder
         self._tees: dict[StreamName, Tee] = {}
         self._second = 0
         self._in_second = 0
@@ -86,7 +85,6 @@ class ConsoleCapture:
     def pause(self) -> None:
         """Keep nothing for now: a forked child that logs nothing prints for itself only."""
         self.active = False
-        self.lock = threading.RLock()
 
     def go_on(self) -> None:
         """Keep again what is printed, after `pause`."""
@@ -127,6 +125,6 @@ class ConsoleCapture:
     def _record(self, stream: StreamName, moment: float, text: str) -> None:
         storable = text.encode("utf-8", "backslashreplace").decode()
         try:
-            self._recorder.record(ConsoleWritten(stream, moment, storable))
+            self.recorder.record(ConsoleWritten(stream, moment, storable))
         except RunFinished:
             self.active = False

@@ -216,9 +216,10 @@ class Spool:
             self._file = -1
 
     def abandon(self) -> None:
-        """Close this process's copy of the file after a fork: the parent goes on writing."""
-        os.close(self._file)
-        self._file = -1
+        """Close this process's copy of the file after a fork: the parent goes on writing. Again is fine."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 class NoSpool:

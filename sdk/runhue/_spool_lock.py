@@ -69,7 +69,13 @@ class SpoolLock:
         os.pwrite(self._file, content, 0)
 
     def release(self) -> None:
-        """Let others have the spool; releasing twice is fine."""
+        """Let others have the spool, while this process lives on; releasing twice is fine."""
+        if self._file >= 0:
+            os.ftruncate(self._file, 0)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close this process's copy of the file after a fork: the parent holds the spool."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -68,10 +68,7 @@ def sync(
 
     Spools of processes that live are left to them. Spools of one run are sent in the order in
     which their processes started, `parallel` runs at a time. `progress` is called from several
-    threads. Returns the last state of each spool.
-
-    Raises:
-        AuthError: no API key anywhere.
+    threads. Returns the last state of each spool, whose `error` says what went wrong, a missing key too.
     """
     chosen = resolve({"mode": "online"}, settings)
     spools = find_spools(Path(path) if path is not None else chosen.dir.absolute())
@@ -245,8 +242,8 @@ class Recovery:
 
     def send_run(self, run: str, seconds: float) -> None:
         """Send what is left of one run, ahead of going on with it: its last step counts."""
-        for folder in self._left():
-            if read_manifest(folder).start.run == run:
+        for folder, manifest in self._left():
+            if manifest.start.run == run:
                 self._note(sync_spool(folder, self._settings, attempt_seconds=seconds))
 
     def launch(self) -> None:
@@ -255,10 +252,10 @@ class Recovery:
             threading.Thread(target=self._send_left, name="runhue-recovery", daemon=True).start()
 
     def _send_left(self) -> None:
-        for folder in self._left():
+        for folder, _ in self._left():
             self._note(sync_spool(folder, self._settings))
 
-    def _left(self) -> Iterator[Path]:
+    def _left(self) -> Iterator[tuple[Path, Manifest]]:
         """Spools of processes that are gone, for the same server, and not meant to stay offline."""
         for folder in find_spools(self._settings.folder / SPOOLS):
             try:
@@ -267,7 +264,7 @@ class Recovery:
             except (OSError, ValueError, SpoolHeld):
                 continue
             if manifest.base_url == self._settings.base_url and manifest.mode == "online":
-                yield folder
+                yield folder, manifest
 
     def _note(self, result: SyncProgress) -> None:
         if result.done:

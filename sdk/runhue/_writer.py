@@ -66,7 +66,7 @@ class Writer:
         """Let go after a fork: files and threads are the parent's."""
         self.spool.abandon()
         if self.lock is not None:
-            self.lock.release()
+            self.lock.abandon()
 
 
 def discard_spool(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What is kept of stdout and stderr."""
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_output_goes_on_and_is_kept(tmp_path: Path, capsys: pytest.CaptureFixtur
         ("stdout", "end without newline"),
     ]
     assert capsys.readouterr().out == "one\ntwo\n50%\r100%\rend without newline"
+
+
+def test_printing_and_logging_threads_do_not_wait_for_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A `log()` that says something, as on a full disk, goes on while another thread prints."""
+    with offline_run(tmp_path, console="wrap") as run:
+        printing = threading.Thread(target=lambda: [print(number) for number in range(3000)], daemon=True)
+        printing.start()
+        while printing.is_alive():
+            with run._recorder.lock:
+                print("in log()")
+        printing.join()
+
+    assert "in log()" in capsys.readouterr().out
 
 
 def test_a_flood_is_bounded_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,9 @@
 
 import resource
 import signal
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,7 @@ from runhue._records import ConsoleWritten, decode, encode
 from runhue._spool import HEADER, NoSpool, Spool, segments
 from runhue._spool_lock import SpoolHeld, SpoolLock
 from runhue._spool_reader import SpoolReader, repair
+from tests.unit.sdk.spooled import rows_of
 
 
 def line(number: int) -> ConsoleWritten:
@@ -156,6 +160,39 @@ def test_lock_keeps_others_away_until_it_is_released(tmp_path: Path) -> None:
     lock.release()
 
     SpoolLock(tmp_path).release()
+
+
+def test_a_lock_that_was_released_is_free_for_other_processes(tmp_path: Path) -> None:
+    """A process that looked into a spool and lives on keeps nobody else out of it."""
+    SpoolLock(tmp_path).release()
+    take = "import sys, pathlib, runhue._spool_lock as l; l.SpoolLock(pathlib.Path(sys.argv[1])).release()"
+
+    done = subprocess.run([sys.executable, "-c", take, tmp_path], capture_output=True, check=False, text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_fork_of_a_fork_logs_by_itself(tmp_path: Path) -> None:
+    """Parent, child and grandchild each have a spool; nothing is said on stderr."""
+    script = """
+        import os, runhue
+        run = runhue.init("tests", mode="offline", settings=runhue.Settings(silent=True, metadata=False))
+        run.log({"generation": 0})
+        for generation in (1, 2):
+            if pid := os.fork():
+                os.waitpid(pid, 0)
+                break
+        else:
+            run.log({"generation": 2})
+        run.finish()
+    """
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(script)]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    spools = sorted((tmp_path / ".runhue" / "spool").iterdir())
+    assert sorted(row["generation"] for spool in spools for _, row in rows_of(spool)) == [0, 2]
 
 
 def test_no_spool_counts_and_keeps_nothing() -> None:
