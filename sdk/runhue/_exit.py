@@ -62,11 +62,6 @@ def interrupt(terminal: Terminal) -> None:
     _thread.interrupt_main()
 
 
-def failed() -> bool:
-    """True when the process is ending by an error, a code other than 0, or a signal."""
-    return _outcome.state != "finished"
-
-
 def _note_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         _outcome.state, _outcome.exit_code = "killed", INTERRUPTED

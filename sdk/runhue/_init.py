@@ -188,7 +188,7 @@ if hasattr(os, "register_at_fork"):
 
 def adopt(run: Run) -> None:
     """Give a forked child, at its first `log()`, a writer of its own to the same run."""
-    start = msgspec.structs.replace(run.start, writer=new_writer_id(), started_at=time.time(), resume="allow")
+    start = msgspec.structs.replace(run.start, writer=new_writer_id(), started_at=time.time(), resume=None)
     writer = open_writer(run.settings, start, run.terminal)
     run.continue_with(start, writer)
     if writer.sender is not None:
@@ -198,7 +198,7 @@ def adopt(run: Run) -> None:
 
 def _finished(run: Run) -> None:
     _current.leave(run)
-    if run.settings.resume == "auto" and not _exit.failed():
+    if run.settings.resume == "auto" and run.succeeded:
         _resume_file(run.settings).unlink(missing_ok=True)
 
 

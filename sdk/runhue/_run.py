@@ -49,6 +49,8 @@ class Run:
         self.settings = settings
         self.history = History(recorder)
         self.finished = False
+        self.succeeded = False
+        """True once it is finished, as a success."""
         self._start = start
         self._started = started
         self._writer = writer
@@ -266,6 +268,7 @@ class Run:
         if self.finished:
             return
         self.finished = True
+        self.succeeded = state == "finished"
         self._console.stop()
         self._surroundings.stop()
         if self._recorder.before_append is not None:  # a fork that never logged has nothing to end

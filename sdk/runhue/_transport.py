@@ -15,6 +15,7 @@ from runhue._errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from runhue._values import from_wire
 from runhue._version import __version__
 from runhue_shared.events import LogBatch, LogBatchAccepted, StartWriter, WriterStarted, encode_batch
 
@@ -66,7 +67,9 @@ class Transport:
     def start_writer(self, start: StartWriter) -> WriterStarted:
         """`POST /ingest/v1/runs`."""
         body = msgspec.json.encode(start)
-        return self._post("/ingest/v1/runs", body, {"Content-Type": "application/json"}, WriterStarted)
+        started = self._post("/ingest/v1/runs", body, {"Content-Type": "application/json"}, WriterStarted)
+        started.config, started.summary = from_wire(started.config), from_wire(started.summary)
+        return started
 
     def send_batch(self, writer_id: int, batch: LogBatch) -> LogBatchAccepted:
         """Deliver one batch; returns once it is durable."""

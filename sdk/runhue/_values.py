@@ -21,6 +21,7 @@ MAX_DEPTH = 64
 MAX_LIST_VALUES = 10_000
 RESERVED = "_step"
 
+NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 PLAIN_TYPES = frozenset({float, int, str, bool, type(None)})
 
 
@@ -153,3 +154,14 @@ def _no_form(value: object, key: str) -> BadValue:
         f"{key}: a {kind.__module__}.{kind.__qualname__} cannot be logged; numbers, strings, bools, None,"
         " lists, dicts, and arrays of those can"
     )
+
+
+def from_wire(value: Any) -> Any:  # JSON-like
+    """The value with numbers for the words "NaN" and "Infinity". Source: docs/api.md, "Numbers"."""
+    if isinstance(value, str):
+        return NON_FINITE.get(value, value)
+    if isinstance(value, dict):
+        return {key: from_wire(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [from_wire(part) for part in value]
+    return value

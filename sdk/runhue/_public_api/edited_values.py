@@ -6,9 +6,7 @@ from typing import Any
 
 from msgspec.msgpack import Ext
 
-from runhue._values import check_key, plain
-
-NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+from runhue._values import check_key, from_wire, plain
 
 # Values are whatever training scripts log: numbers, strings, lists, nested mappings.
 Values = dict[str, Any]
@@ -74,17 +72,6 @@ def wire_value(value: Any) -> Any:  # JSON-like
         return {key: wire_value(part) for key, part in value.items()}
     if isinstance(value, list):
         return [wire_value(part) for part in value]
-    return value
-
-
-def from_wire(value: Any) -> Any:  # JSON-like
-    """The value with numbers for the words that `wire_value` puts."""
-    if isinstance(value, str):
-        return NON_FINITE.get(value, value)
-    if isinstance(value, dict):
-        return {key: from_wire(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [from_wire(part) for part in value]
     return value
 
 

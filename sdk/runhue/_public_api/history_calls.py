@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from runhue._public_api.edited_values import from_wire
 from runhue._public_api.exchange import Call, fetch, get
 from runhue._public_api.records import RowPage, Series, SeriesList
 from runhue._public_api.run_calls import RunPath
+from runhue._values import from_wire
 
 Row = dict[str, Any]  # values are of any logged type
 
