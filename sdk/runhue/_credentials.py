@@ -23,7 +23,7 @@ def read_key(base_url: str) -> str | None:
 
 
 def write_key(base_url: str, key: str) -> None:
-    """Store the key for a server in a file that only its owner can read.
+    """Store the key for a server in a file that only its owner can read; a damaged file is written anew.
 
     Raises:
         UsageError: the key is empty or holds spaces.
@@ -32,7 +32,11 @@ def write_key(base_url: str, key: str) -> None:
         raise UsageError("an API key is one word without spaces")
     path = credentials_path()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    keys = _stored() | {_address(base_url): key}
+    try:
+        keys = _stored()
+    except UsageError:
+        keys = {}
+    keys[_address(base_url)] = key
     write_private(path, msgspec.json.format(msgspec.json.encode(keys)))
 
 

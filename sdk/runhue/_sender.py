@@ -16,6 +16,7 @@ HEARTBEAT_SECONDS = 30.0
 COALESCE_SECONDS = 0.005
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 30.0
+LONGEST_ASKED = 300.0
 
 
 class Backoff:
@@ -29,12 +30,12 @@ class Backoff:
         self._failures = 0
 
     def delay(self, error: ServerError) -> float:
-        """Seconds to wait after one more failure; at least what the server asked for."""
+        """Seconds to wait after one more failure; at least what the server asked for, up to 5 minutes."""
         grown: float = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures, 10))
         self._failures += 1
         asked = error.retry_after if isinstance(error, ServerBusy) else None
         jittered = grown * random.uniform(0.5, 1)  # noqa: S311  # spreads load, keeps no secret
-        return max(jittered, asked or 0.0)
+        return max(jittered, min(asked or 0.0, LONGEST_ASKED))
 
 
 class Sender:
@@ -98,6 +99,8 @@ class Sender:
             self._send_all(self._delivery)
             self._delivery.close()
             transport.close()
+        except Exception as error:  # noqa: BLE001  # a key or proxy setting that HTTP cannot take must not stop training
+            self._give_up(ServerError(f"{self._settings.base_url} cannot be asked: {error}"))
         finally:
             self.done.set()
             self.introduced.set()
@@ -114,7 +117,7 @@ class Sender:
                 self._give_up(refusal)
                 return
             except Exception as error:  # noqa: BLE001  # the thread must outlive its own bugs: the spool keeps the data
-                self._note_fault(ServerError(f"sending failed: {error!r}"))
+                self._note_fault(ServerError(f"sending failed: {type(error).__name__}: {error}"))
                 self._wait(backoff.delay(ServerError("sending failed")))
             else:
                 backoff.reset()

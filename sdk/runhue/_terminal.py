@@ -20,6 +20,8 @@ class Terminal:
             stream.flush()
         except (OSError, ValueError):
             self._silent = True  # a closed stderr must not stop training
+        except RuntimeError:
+            return  # a signal handler may find itself inside a write to the same stream
 
     def warn(self, text: str) -> None:
         """One line, said once."""

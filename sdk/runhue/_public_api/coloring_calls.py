@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from runhue._public_api.coloring import Coloring, ColoringPage, whole_coloring
-from runhue._public_api.exchange import Call, Request, exchange, fetch, get, quoted, submit
+from runhue._public_api.exchange import Call, Request, decode, exchange, fetch, get, quoted, submit
 from runhue._public_api.problems import problem_error
 from runhue_shared.coloring.settings import ColorSettings, parse_settings, settings_as_json
 
@@ -84,7 +84,7 @@ def coloring_call(path: WorkspacePath) -> Call[Coloring]:
             response = yield from exchange(request, accept=(GONE,))
             if response.status == GONE:
                 break
-            pages.append(msgspec.json.decode(response.body, type=ColoringPage))
+            pages.append(decode(response.body, ColoringPage, strict=True))
             after = pages[-1].next
             if after is None:
                 return whole_coloring(pages)
@@ -129,7 +129,7 @@ def set_settings_call(path: WorkspacePath, settings: ColorSettings, etag: str) -
 
 def _settings(request: Request) -> Call[SettingsInForce]:
     response = yield from exchange(request)
-    answer = msgspec.json.decode(response.body, type=_SettingsAnswer)
+    answer = decode(response.body, _SettingsAnswer, strict=True)
     return SettingsInForce(
         parse_settings(answer.settings),
         answer.settings_rev,

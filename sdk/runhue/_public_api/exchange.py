@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from runhue._errors import ServerError
 from runhue._public_api.problems import problem_error, unreachable_error
 
 Result = TypeVar("Result")
@@ -98,13 +99,22 @@ def fetch(kind: type[Result], request: Request) -> Call[Result]:
     return decode(response.body, kind)
 
 
-def decode(body: bytes, kind: type[Result]) -> Result:
+def decode(body: bytes, kind: type[Result], *, strict: bool = False) -> Result:
     """JSON as `kind`, by the API's rules for numbers and times.
 
-    "NaN" and the infinities become doubles where `kind` has a number, Unix seconds and RFC 3339 become
-    datetimes. Source: docs/api.md "Numbers".
+    Unless `strict`, "NaN" and the infinities become doubles where `kind` has a number, Unix seconds and
+    RFC 3339 become datetimes. Source: docs/api.md "Numbers".
+
+    Raises:
+        ServerError: the body is no such JSON.
     """
-    return msgspec.json.decode(body, type=kind, strict=False)
+    try:
+        return msgspec.json.decode(body, type=kind, strict=strict)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ServerError(
+            f"the server's answer cannot be read: {error}",
+            fix="check that the address is a Runhue API of this release",
+        ) from error
 
 
 def get(path: str, **params: str | int | float | None) -> Request:
@@ -140,4 +150,4 @@ def asked_delay(headers: Mapping[str, str]) -> float | None:
             seconds = parsedate_to_datetime(asked).timestamp() - time()
         except ValueError:
             return None
-    return min(max(seconds, 0.0), 60.0)
+    return min(max(0.0, seconds), 60.0)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from runhue._errors import AuthError, RunhueError, ServerBusy, ServerRefused, ServerUnreachable
+from runhue._errors import AuthError, RunhueError, ServerBusy, ServerError, ServerRefused, ServerUnreachable
 from runhue._public_api.exchange import (
     ATTEMPTS,
     Call,
@@ -17,6 +17,7 @@ from runhue._public_api.exchange import (
     Sleep,
     asked_delay,
     exchange,
+    fetch,
     get,
     quoted,
     submit,
@@ -54,6 +55,12 @@ def test_a_get_waits_as_asked_and_is_sent_again() -> None:
 
     assert result == OK
     assert steps == [Send(request), Sleep(2.0), Send(request), Sleep(0.5), Send(request)]
+
+
+def test_an_answer_of_another_form_is_an_error_of_runhue() -> None:
+    """What a proxy or another release answers with 200 says so, instead of failing somewhere inside."""
+    with pytest.raises(ServerError, match="cannot be read"):
+        play(fetch(dict[str, int], get("/api/v1/server")), [Response(200, {}, b"<html>sign in</html>")])
 
 
 def test_a_get_is_given_up_after_some_attempts() -> None:

@@ -7,7 +7,7 @@ import pytest
 import runhue
 from runhue import _credentials, errors
 from runhue._settings import resolve
-from tests.unit.sdk.spooled import offline_run, quiet
+from tests.unit.sdk.spooled import offline_run, quiet, rows_of
 
 
 def test_call_wins_over_object_over_environment() -> None:
@@ -80,6 +80,40 @@ def test_keys_are_kept_per_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert _credentials.read_key("http://two.example") is None
     with pytest.raises(errors.UsageError):
         _credentials.write_key("http://one.example", "two words")
+
+
+def test_a_damaged_file_of_keys_is_written_anew_by_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading says what to do, and doing it helps."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "runhue").mkdir()
+    (tmp_path / "runhue" / "credentials").write_text("{half")
+    with pytest.raises(errors.UsageError, match="runhue login"):
+        _credentials.read_key("http://one.example")
+
+    runhue.login("key1", "http://one.example")
+
+    assert _credentials.read_key("http://one.example") == "key1"
+
+
+def test_a_key_that_http_cannot_carry_does_not_stop_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run says so once, without the key, and goes on with its spool."""
+    run = runhue.init(
+        project="p",
+        settings=quiet(
+            tmp_path, mode="online", base_url="http://127.0.0.1:9", api_key="schlüssel", silent=False
+        ),
+    )
+    run.log({"loss": 0.5})
+    run.finish()
+
+    said = capsys.readouterr().err
+    assert "cannot be asked" in said
+    assert "schl" not in said
+    assert rows_of(run.dir) == [(0, {"loss": 0.5})]
 
 
 def test_missing_key_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
