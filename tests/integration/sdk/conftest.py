@@ -1,6 +1,5 @@
 """A running ingest service, and settings of runs that log to it."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,22 @@ from tests.integration.sdk.ingest_server import IngestServer
 RunSettings = Callable[..., runhue.Settings]
 
 
-@pytest.fixture
-def ingest(server_settings: Settings, tmp_path: Path) -> Iterator[IngestServer]:
-    """The service with an empty database and one team's key."""
-    pepper = keys.pepper(server_settings)
-    with db.transaction() as tx:
-        key = keys.create(tx, keys.team_id(tx, "main"), "tests", ["ingest", "read"], pepper)
-    server = IngestServer(os.environ["RUNHUE_DATABASE_URL"], key, tmp_path / "ingest.log")
-    server.start()
+@pytest.fixture(scope="session")
+def ingest_server(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestServer]:
+    """One process for all tests; the first starts it, and the next after one that killed it."""
+    server = IngestServer(database_url, tmp_path_factory.mktemp("ingest") / "log")
     yield server
     server.kill()
+
+
+@pytest.fixture
+def ingest(server_settings: Settings, ingest_server: IngestServer) -> IngestServer:
+    """The running service with an empty database and one team's key."""
+    pepper = keys.pepper(server_settings)
+    with db.transaction() as tx:
+        ingest_server.key = keys.create(tx, keys.team_id(tx, "main"), "tests", ["ingest", "read"], pepper)
+    ingest_server.ensure_started()
+    return ingest_server
 
 
 @pytest.fixture

@@ -28,25 +28,33 @@ def free_port() -> int:
 
 
 class IngestServer:
-    """Starts, kills and restarts the service on one port."""
+    """Starts, kills and restarts the service on one port. `key` is one that it takes."""
 
-    def __init__(self, database_url: str, key: str, log: Path) -> None:
+    def __init__(self, database_url: str, log: Path) -> None:
         self.database_url = database_url
-        self.key = key
+        self.key = ""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._settings: dict[str, str] = {}
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def ensure_started(self) -> None:
+        """Start it unless it runs, with the settings of this process."""
+        if self._process is None or self._settings:
+            self.kill()
+            self.start()
+
+    def start(self, **settings: str) -> None:
+        """Start it and wait until it answers; `settings` are added to this process's environment."""
+        self._settings = settings
         command = [sys.executable, "-m", "uvicorn", "--factory", "runhue_server.ingest.app:create_app"]
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self.port), "--log-level", "warning"],
                 stdout=output,
                 stderr=output,
-                env=os.environ.copy(),
+                env={**os.environ, **settings},
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():

@@ -24,13 +24,10 @@ def noise(length: int) -> str:
     return "".join(random.Random(length).choices("0123456789abcdef", k=length))
 
 
-def test_a_record_too_large_is_rejected_alone(
-    ingest: IngestServer, run_settings: RunSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_too_large_is_rejected_alone(ingest: IngestServer, run_settings: RunSettings) -> None:
     """One record above the server's limit goes to `rejected/` with its reason; all others arrive."""
     ingest.kill()
-    monkeypatch.setenv("RUNHUE_MAX_BODY_BYTES", str(SMALL_BODY))
-    ingest.start()
+    ingest.start(RUNHUE_MAX_BODY_BYTES=str(SMALL_BODY))
     run = runhue.init(project="p", id="large", settings=run_settings())
     for step in range(40):
         run.log({"loss": float(step)})
