@@ -25,11 +25,15 @@ class FinishedRun(NamedTuple):
 
 
 def record_finish(tx: Transaction, rows: Sequence[FinishRow]) -> None:
-    """Keep how each writer ended, and which writer of its run was the newest then."""
+    """Keep how each writer ended, and which writer of its run was the newest then.
+
+    Then is when the writer was last heard: a run that was killed may be resumed before this is folded.
+    """
     with tx.cursor() as cursor:
         cursor.executemany(
             "UPDATE run_writer w SET finished_seq = %s, finish_state = %s, exit_code = %s, finished_at = %s,"
-            " finish_newest_no = (SELECT max(n.no) FROM run_writer n WHERE n.run_id = w.run_id)"
+            " finish_newest_no = (SELECT max(n.no) FROM run_writer n"
+            "  WHERE n.run_id = w.run_id AND n.joined_at <= w.last_seen_at)"
             " WHERE w.id = %s",
             [
                 (row.seq, row.state, row.exit_code, row.time, row.writer_id)

@@ -184,6 +184,23 @@ def test_poison_that_only_postgres_sees_is_found_by_halves(run: Run) -> None:
     assert rows_of("SELECT count(*) FROM run_alert") == [(8,)]
 
 
+def test_a_schema_that_does_not_fit_is_no_batchs_fault(run: Run) -> None:
+    """Batches folded before their migration, or after a later one, wait; none is buried for it."""
+    put(run, LogBatch(0, 0, console=[ConsoleLine(0, "stdout", 0.0, "line")]))
+    with db.transaction() as tx:
+        tx.execute("ALTER TABLE run_console RENAME COLUMN line TO text")
+    try:
+        with pytest.raises(psycopg.errors.UndefinedColumn):
+            fold_log_batches(LogBatchStored(part=run.part))
+    finally:
+        with db.transaction() as tx:
+            tx.execute("ALTER TABLE run_console RENAME COLUMN text TO line")
+
+    assert rows_of("SELECT count(*) FROM dead_letter") == [(0,)]
+    fold(run)
+    assert rows_of("SELECT line FROM run_console") == [("line",)]
+
+
 def test_a_partition_with_too_many_bad_batches_stops(run: Run) -> None:
     """When half of a hundred batches are bad nothing is drained; the partition waits to be resumed."""
     for seq in range(100):
@@ -461,6 +478,18 @@ def test_a_run_resumed_after_a_failure_may_finish(run: Run) -> None:
     again = run._replace(writer_ids=(*run.writer_ids, third))
 
     put(again, batch_of(finish=[Finish(0, 0, "finished", math.nan)]), no=3)
+    fold(run)
+
+    assert rows_of("SELECT state, exit_code FROM run") == [("finished", 0)]
+
+
+def test_a_run_resumed_before_its_killed_session_is_folded_may_finish(run: Run) -> None:
+    """The session was over when the next one joined, however late its end is folded."""
+    put(run, batch_of(finish=[Finish(0, -1, "killed", 1_700_000_100.0)]), no=1)
+    with db.transaction() as tx:
+        tx.execute("UPDATE run_writer SET joined_at = now(), last_seen_at = now() WHERE no = 2")
+
+    put(run, batch_of(finish=[Finish(0, 0, "finished", 1_700_000_200.0)]), no=2)
     fold(run)
 
     assert rows_of("SELECT state, exit_code FROM run") == [("finished", 0)]
