@@ -1,7 +1,7 @@
 """When scales are flushed: often while someone watches, seldom when nobody does, and never in a storm."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg
 import redis
@@ -57,6 +57,7 @@ def recolor_due_scales(client: "redis.Redis", busy_seconds: float = BUSY_SECONDS
                 time.sleep(HELD_SECONDS)  # another worker holds them
             broken |= flush(due)
             _publish(client)
+            broken |= count([scale_id for scale_id in due if scale_id not in broken])
             before = due
         elif waits and waits[0][0] <= NEAR_SECONDS:
             time.sleep(waits[0][0])
@@ -82,16 +83,25 @@ def recheck_new_scales(broken: set[int]) -> None:
 
 def flush(scale_ids: Sequence[int]) -> set[int]:
     """Flush scales in one transaction; when that fails, each in its own. Returns those that cannot be."""
+    return _each_if_not_all(flush_scales, scale_ids)
+
+
+def count(scale_ids: Sequence[int]) -> set[int]:
+    """Count the buckets of huge scales, which no event waits for; fails as `flush`."""
+    return _each_if_not_all(count_buckets, scale_ids)
+
+
+def _each_if_not_all(
+    act: Callable[[db.Transaction, Sequence[int]], object], scale_ids: Sequence[int]
+) -> set[int]:
     try:
         with db.transaction() as tx:
-            flush_scales(tx, scale_ids)
-        with db.transaction() as tx:
-            count_buckets(tx, scale_ids)
+            act(tx, scale_ids)
     except (psycopg.Error, ArithmeticError, ValueError) as error:
         if len(scale_ids) == 1:
             _give_up(scale_ids[0], error)
             return set(scale_ids)
-        return set().union(*(flush([scale_id]) for scale_id in scale_ids))
+        return set().union(*(_each_if_not_all(act, [scale_id]) for scale_id in scale_ids))
     return set()
 
 
