@@ -37,7 +37,7 @@ class SeriesTruth:
 
 
 def series_truth(points: Mapping[int, float | int]) -> SeriesTruth:
-    """Totals of one series given as step -> value; extremes are over finite values, and -0.0 counts as 0.0."""
+    """Totals of one series, step -> value; extremes are over finite values, and -0.0 counts as 0.0."""
     finite = [float(value) for value in points.values() if math.isfinite(float(value))]
     last_step = max(points)
     return SeriesTruth(

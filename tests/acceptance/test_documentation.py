@@ -1,0 +1,97 @@
+"""The Python of the documents runs as it stands, against the real services."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import runhue
+from runhue_server.stack import Stack
+from tests.integration.public_api.running import until
+
+pytestmark = pytest.mark.stack
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with Stack.temporary() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack) -> Iterator[runhue.Api]:
+    with runhue.Api(stack.api_url, stack.api_key) as made:
+        yield made
+
+
+def snippets(document: str) -> list[str]:
+    """The Python of a document, block by block; one that imports nothing goes on with `runhue`."""
+    found = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    return [f"import runhue\n{block}" for block in found]
+
+
+def python(stack: Stack, folder: Path, code: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "RUNHUE_BASE_URL": stack.api_url, "RUNHUE_API_KEY": stack.api_key}
+    command = [sys.executable, "-u", "-c", code]
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def run_to_its_end(stack: Stack, folder: Path, code: str) -> str:
+    """What the code prints."""
+    with python(stack, folder, code) as process:
+        said, complained = process.communicate(timeout=60)
+    assert process.returncode == 0, complained
+    return said
+
+
+def first_lines(stack: Stack, folder: Path, code: str, count: int) -> list[str]:
+    """What code that goes on for ever prints first."""
+    with python(stack, folder, code) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().rstrip("\n") for _ in range(count)]
+        process.terminate()
+        assert process.stderr is not None
+        assert all(lines), process.stderr.read()
+    return lines
+
+
+def test_the_readme_logs_and_colors(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
+    """Its training loop makes runs; its watch prints six buckets with their colors."""
+    training, watching = snippets("README.md")
+    for _ in range(2):
+        run_to_its_end(stack, tmp_path, training)
+    until(lambda: [run.last_step for run in api.runs("basic-intro")] == [7, 7])
+    workspace = api.workspace("main/basic-intro")
+    workspace.set_color_settings(key={"source": "metric", "name": "acc"}, y="max", buckets=6)
+    until(lambda: sum(workspace.coloring().counts) == 2)
+
+    lines = first_lines(stack, tmp_path, watching, 6)
+
+    assert re.fullmatch(r"Min - [\d.]+ #[0-9a-fA-F]{6}", lines[0])
+    assert re.fullmatch(r"[\d.]+ - Max #[0-9a-fA-F]{6}", lines[5])
+
+
+def test_the_sdk_page_logs_reads_and_colors(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
+    """A run is logged, read, edited, found by its config and colored as the page has it."""
+    logging, reading, coloring = snippets("docs/sdk.md")
+    run_to_its_end(stack, tmp_path, logging)
+    log_x = logging.replace("init(", 'init(id="x", name="first", ').replace(
+        "0.01}", '0.02, "optimizer": "adam"}'
+    )
+    run_to_its_end(stack, tmp_path, log_x)
+    until(
+        lambda: [(run.state, run.summary.get("loss")) for run in api.runs("mnist")] == [("finished", 0.3)] * 2
+    )
+
+    assert run_to_its_end(stack, tmp_path, reading) == "first finished\n"
+    assert api.run("mnist/x").summary["note"] == "checked"
+    assert re.match(r"\d+ \(", first_lines(stack, tmp_path, coloring, 1)[0])
+    assert api.workspace("mnist").color_settings.scale == "log"
