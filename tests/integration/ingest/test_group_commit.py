@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-import redis
 
 from runhue_shared import db
 from runhue_shared.db import inbox
 from runhue_shared.events import decode_batch
 from runhue_shared.queue import redis_client
+from runhue_shared.settings import Settings, settings
 from tests.integration.ingest.sender import Sender
 from tests.waiting import eventually
 
@@ -165,19 +165,24 @@ def test_stored_batch_wakes_its_partition(sender: Sender) -> None:
     assert eventually(lambda: redis_client().llen("aggregation") == 1)
 
 
-def test_redis_that_is_away_costs_no_batch(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def redis_away(server_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings name a socket that nobody listens on."""
+    monkeypatch.setenv("RUNHUE_REDIS_URL", "unix:///nobody-listens-here.sock?db=0")
+    settings.cache_clear()
+
+
+def test_redis_that_is_away_costs_no_batch(redis_away: None, sender: Sender) -> None:
     """Without Redis batches are durable all the same, and the lost wake-ups are counted."""
     writer_id = sender.new_writer()
-    monkeypatch.setattr(redis_client(), "set", away)
+    before = wake_failures(sender)
 
     answers = [sender.send_range(writer_id, seq, seq).status_code for seq in range(3)]
 
     assert answers == [200] * 3
-    assert eventually(lambda: wake_failures(sender) > 0)
-
-
-def away(*_args: object, **_options: object) -> None:
-    raise redis.ConnectionError("away")
+    assert stored_seqs() == {writer_id: [0, 1, 2]}
+    assert eventually(lambda: wake_failures(sender) > before)
+    assert sender.http.get("/readyz").json()["redis"] == "away"
 
 
 def wake_failures(sender: Sender) -> float:
