@@ -35,11 +35,11 @@ POISON = (
     ValueError,
     psycopg.DataError,
     psycopg.IntegrityError,
-    psycopg.ProgrammingError,
+    psycopg.errors.CardinalityViolation,
     psycopg.errors.ProgramLimitExceeded,
 )
-"""What a batch can cause. Anything else (a lost connection, a deadlock, a full disk) is nobody's batch:
-the transaction rolls back and is tried again."""
+"""What a batch can cause. Anything else (a lost connection, a deadlock, a full disk, a column that is
+not there yet) is nobody's batch: the transaction rolls back and is tried again."""
 
 log = structlog.get_logger()
 

@@ -16,6 +16,18 @@ from runhue_shared.settings import settings
 Transaction = psycopg.Connection[tuple[Any, ...]]
 """An open transaction. Rows come back as tuples."""
 
+RECONNECT_SOON = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""libpq's settings (seconds, the last in ms) under which a server that vanished is noticed within 15 s.
+
+Without the last one a statement on its way when that happens is sent again for a quarter of an hour.
+"""
+
 _pools: dict[str, ConnectionPool[Transaction]] = {}
 _pools_lock = threading.Lock()
 
@@ -33,7 +45,7 @@ def _pool() -> ConnectionPool[Transaction]:
                 timeout=10,
                 reconnect_timeout=5,
                 check=ConnectionPool.check_connection,
-                kwargs={"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2},
+                kwargs=RECONNECT_SOON,
                 open=True,
                 name="runhue",
             )

@@ -177,9 +177,11 @@ def revive(tx: Transaction, run_ids: Sequence[int]) -> list[ChangedRun]:
 def note_heartbeats(tx: Transaction, older_than: float) -> None:
     """Carry the last sign of life from writers to running runs whose own is older than that many seconds."""
     tx.execute(
-        "UPDATE run r SET heartbeat_at = s.seen FROM ("
-        " SELECT w.run_id, max(w.last_seen_at) AS seen FROM run q JOIN run_writer w ON w.run_id = q.id"
-        "  WHERE q.state = 'running' AND q.heartbeat_at < now() - make_interval(secs => %s) GROUP BY w.run_id"
+        "WITH free AS MATERIALIZED (SELECT id FROM run WHERE state = 'running'"
+        "  AND heartbeat_at < now() - make_interval(secs => %s) FOR NO KEY UPDATE SKIP LOCKED)"
+        " UPDATE run r SET heartbeat_at = s.seen FROM ("
+        " SELECT w.run_id, max(w.last_seen_at) AS seen FROM free JOIN run_writer w ON w.run_id = free.id"
+        "  GROUP BY w.run_id"
         ") s WHERE r.id = s.run_id AND r.state = 'running' AND r.heartbeat_at < s.seen",
         (older_than,),
     )

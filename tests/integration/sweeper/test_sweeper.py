@@ -94,7 +94,7 @@ def silent_run(server_settings: Settings) -> int:
         make_run(tx, project_id, "speaking")
         tx.execute("UPDATE run SET heartbeat_at = now() - interval '10 minutes'")
         tx.execute(
-            "UPDATE run_writer SET last_seen_at = now() - interval '10 minutes' WHERE run_id = %s",
+            "UPDATE run_writer SET last_seen_at = now() - interval '9 minutes' WHERE run_id = %s",
             (silent.id,),
         )
     return silent.id
@@ -135,6 +135,23 @@ def test_heartbeat_of_a_run_follows_its_writers(silent_run: int) -> None:
     for _ in range(2):
         loop.note_heartbeats()
 
+    with db.transaction() as tx:
+        rows = tx.execute("SELECT public_id, heartbeat_at > now() - interval '1 minute' FROM run").fetchall()
+    assert dict(rows) == {"silent": False, "speaking": True}
+
+
+def test_heartbeats_wait_for_nobody(silent_run: int) -> None:
+    """A run that folding has locked is left to the next time: who waits for many may deadlock."""
+    with db.transaction() as tx:
+        tx.execute("SELECT 1 FROM run WHERE id = %s FOR NO KEY UPDATE", (silent_run,))
+        noting = threading.Thread(target=loop.note_heartbeats)
+        noting.start()
+        noting.join(5)
+
+        waited = noting.is_alive()
+    noting.join(5)
+
+    assert not waited
     with db.transaction() as tx:
         rows = tx.execute("SELECT public_id, heartbeat_at > now() - interval '1 minute' FROM run").fetchall()
     assert dict(rows) == {"silent": False, "speaking": True}
