@@ -279,3 +279,20 @@ def test_poison_holds_no_other_run_up(doors: Doors) -> None:
     for each in (run, other):
         doors.settled(each)
         assert [row["loss"] for row in doors.rows(each)] == [seq / 7 for seq in range(0, 80, 2)]
+
+
+def test_logs_hold_no_values(doors: Doors) -> None:
+    """A batch that fails while it is folded leaves a trace in the log, without what it holds."""
+    secret = "a-key-that-nobody-else-may-read"
+    held = NumberBlock([secret], bytes(8))
+
+    digits = big(0, 0, "7" * 5000)
+    assert doors.log_batch_around(doors.new_run(), rows_of([0], [1], held, digits)).status_code == 200
+
+    log = doors.stack.data_dir / "logs" / "aggregation.log"
+    until(lambda: "batch is poison" in log.read_text(encoding="utf-8"))
+    assert "Traceback" in log.read_text(encoding="utf-8")
+    for name in ("aggregation", "ingest", "api"):
+        text = (log.parent / f"{name}.log").read_text(encoding="utf-8")
+        assert secret not in text
+        assert doors.stack.api_key not in text
