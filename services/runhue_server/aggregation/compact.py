@@ -60,7 +60,6 @@ def compact_partition(tx: Transaction, part: int, seconds: float) -> bool:
     started = time.monotonic()
     waiting = runs_to_compact(tx, part, RUNS_AT_ONCE)
     for at, (team_id, run_id) in enumerate(waiting, 1):
-        touch_heartbeat()
         try:
             with tx.transaction():
                 compact_run(tx, team_id, run_id)
@@ -88,6 +87,7 @@ def compact_run(tx: Transaction, team_id: int, run_id: int) -> None:
     tail = points_in_tails(tx, {run_id: {(name.stream, name.folded): name.id for name in metrics}})
     changed = [name for name in metrics if (run_id, name.id) in tail]
     for start in range(0, len(changed), METRICS_AT_ONCE):
+        touch_heartbeat()
         some = changed[start : start + METRICS_AT_ONCE]
         new = {name.id: tail[run_id, name.id] for name in some}
         _Compaction(tx, team_id, run_id).write(some, new)
