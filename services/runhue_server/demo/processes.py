@@ -30,8 +30,10 @@ class Training:
         self._project = project
         self._pause = pause
         self._folder = folder
+        # Whoever logs elsewhere has these set; the demo's runs go to the demo.
+        foreign = ("RUNHUE_", "WANDB_")
         self._environ = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
             "RUNHUE_BASE_URL": api_url,
             "RUNHUE_API_KEY": api_key,
             "RUNHUE_SILENT": "1",
@@ -98,11 +100,14 @@ class Training:
         self._victim.send_signal(signal.SIGKILL)
         self._victim.wait()
         command = [sys.executable, "-m", "runhue", "sync", str(self._folder / "killed")]
-        done = subprocess.run(
-            command, env=self._environ, capture_output=True, text=True, timeout=SYNC_SECONDS, check=False
-        )
-        if done.returncode:
-            self.failure = f"the killed run could not be recovered: {done.stderr.strip()}"
+        try:
+            done = subprocess.run(
+                command, env=self._environ, capture_output=True, text=True, timeout=SYNC_SECONDS, check=True
+            )
+        except subprocess.SubprocessError as error:
+            said = error.stderr if isinstance(error, subprocess.CalledProcessError) else error
+            self.failure = f"the killed run could not be recovered: {str(said).strip()}"
+            return
         self.recovered = done.stdout.strip()
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from runhue_server.demo import processes
 from runhue_server.demo.expected import SETTINGS, differences
+from runhue_server.demo.processes import Training, TrainingFailed
 from runhue_server.demo.trials import DIVERGING, RUNS, logged, trials
 from tests.integration.public_api.running import until
 from tests.unit.public_api.model_server import ModelServer
@@ -24,8 +26,9 @@ FULL_DEMO_SECONDS = 120
 
 @contextmanager
 def demo(folder: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """The demo as a program; a failing test leaves nothing of it."""
+    """The demo as a program, in a shell made for wandb; a failing test leaves nothing of it."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RUNHUE_")}
+    environ |= {"WANDB_ENTITY": "elsewhere", "WANDB_MODE": "offline", "WANDB_API_KEY": "0" * 40}
     command = [sys.executable, "-m", "runhue", "demo", "--data-dir", str(folder / "demo"), "--fast", *options]
     process = subprocess.Popen(
         command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -63,6 +66,19 @@ def test_the_demo_can_be_stopped(tmp_path: Path) -> None:
 
     assert process.returncode != 0
     until(lambda: not _using(tmp_path))
+
+
+def test_a_run_that_cannot_be_recovered_ends_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When sending what the killed run left takes too long, the demo says so instead of waiting for ever."""
+    monkeypatch.setattr(processes, "SYNC_SECONDS", 0.01)
+
+    with (
+        Training("p", 0.0, tmp_path, "http://127.0.0.1:9", "key") as training,
+        pytest.raises(TrainingFailed, match="could not be recovered"),
+    ):
+        until(lambda: training.running() == 0)
 
 
 def test_the_trials_are_always_the_same() -> None:
