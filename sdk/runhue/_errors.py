@@ -15,6 +15,13 @@ RunhueError
     └── ServerUnreachable
 """
 
+# What to do from here, where the server's own advice is for programs that speak HTTP.
+FIXES = {
+    "unauthenticated": "run `runhue login`, or set RUNHUE_API_KEY",
+    "project_not_found": "`runhue projects` lists them",
+    "run_not_found": "`runhue runs PROJECT` lists them",
+}
+
 
 class RunhueError(Exception):
     """Base of all errors raised by runhue."""
@@ -52,7 +59,8 @@ class ServerError(RunhueError):
     """The server did not do what was asked.
 
     `code` is the server's stable name of the problem, `field` the part of the request it is
-    about, `limit` what was exceeded and `fix` what to do; each may be None.
+    about, `limit` what was exceeded and `fix` what to do; each may be None. `message` is the
+    text without `fix`.
     """
 
     def __init__(
@@ -65,7 +73,9 @@ class ServerError(RunhueError):
         limit: object = None,
         fix: str | None = None,
     ) -> None:
+        fix = FIXES.get(code or "", fix)
         super().__init__(f"{message} ({fix})" if fix else message)
+        self.message = message
         self.status = status
         self.code = code
         self.field = field

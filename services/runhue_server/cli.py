@@ -50,6 +50,7 @@ def server_commands() -> None:
     type=PORT,
     default=API_PORT,
     envvar="RUNHUE_API_PORT",
+    show_envvar=True,
     show_default=True,
     help="API; 0: free one.",
 )
@@ -58,13 +59,14 @@ def server_commands() -> None:
     type=PORT,
     default=INGEST_PORT,
     envvar="RUNHUE_INGEST_PORT",
+    show_envvar=True,
     show_default=True,
     help="Ingest; 0: free one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 @click.option("--verbose", is_flag=True, help="Print what the processes log.")
 def up(data_dir: Path, host: str, port: int, ingest_port: int, as_json: bool, verbose: bool) -> None:
-    """Start everything on this machine and stay until Ctrl-C.
+    """Start everything here and stay until Ctrl-C.
 
     Postgres and Valkey are started from wheels or PATH unless RUNHUE_DATABASE_URL or DATABASE_URL, and
     RUNHUE_REDIS_URL or REDIS_URL, name servers to use. Started by root, the embedded servers run as
@@ -145,6 +147,7 @@ def addresses(stack: Stack) -> dict[str, str | int]:
 
 def welcome(stack: Stack) -> str:
     """The text `runhue up` prints when everything is ready."""
+    key_file = shlex.quote(_near(stack.api_key_file))
     return f"""
 Runhue is up.
   API        {stack.api_url}
@@ -153,10 +156,26 @@ Runhue is up.
   Data       {stack.data_dir}
   Key        {stack.api_key_file}
 
-Log in on this machine:
-  runhue login --host {stack.api_url} --key-stdin < {shlex.quote(str(stack.api_key_file))}
+In another terminal:
+{_activation()}  export RUNHUE_BASE_URL={stack.api_url}
+  export RUNHUE_API_KEY=$(cat {key_file})
+or once for this user:
+  runhue login --host {stack.api_url} --key-stdin < {key_file}
+
 Ctrl-C stops it; the data stays.
 """
+
+
+def _activation() -> str:
+    """The line that brings `runhue` onto PATH, where a virtual environment has it."""
+    script = Path(sys.prefix) / "bin" / "activate"
+    return f"  . {shlex.quote(_near(script))}\n" if script.is_file() else ""
+
+
+def _near(path: Path) -> str:
+    """As it is written from here, where another terminal is likely to be opened."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 @server_commands.command()
@@ -185,13 +204,16 @@ def worker(queue: str) -> None:
 
 @server_commands.command()
 def sweeper() -> None:
-    """Wake workers whose wake-up was lost, until SIGTERM."""
+    """Wake workers whose wake-up was lost."""
     _run(roles.run_sweeper)
 
 
 @server_commands.command()
 def migrate() -> None:
-    """Bring the database up to this release, and make the first key (kept in the data directory)."""
+    """Bring the database up to this release.
+
+    Also makes the first key, which is kept in the data directory.
+    """
     _run(_migrate)
 
 
@@ -203,9 +225,9 @@ def _migrate() -> None:
 @server_commands.command("resume-partition")
 @click.argument("part", type=click.IntRange(0))
 def resume_partition(part: int) -> None:
-    """Fold partition PART of the inbox again, after what stopped it was mended; `runhue doctor` names it.
+    """Fold a stopped partition of the inbox again.
 
-    RUNHUE_DATABASE_URL names the database.
+    First mend what stopped it; `runhue doctor` names it. RUNHUE_DATABASE_URL names the database.
 
     \b
     Example: runhue resume-partition 11
@@ -222,9 +244,10 @@ def _resume_partition(part: int) -> None:
 @click.argument("name", type=click.Choice([*sorted(roles.APPS), "worker"]))
 @click.option("--port", type=PORT, default=None, help="Port of the service on this machine.")
 def health(name: str, port: int | None) -> None:
-    """Exit with status 0 when the service on this machine is healthy; for container health checks.
+    """Exit with 0 when a service here is healthy.
 
-    An HTTP service must answer /readyz; a worker must have touched RUNHUE_HEARTBEAT_FILE within 30 s.
+    For container health checks. An HTTP service must answer /readyz; a worker must have touched
+    RUNHUE_HEARTBEAT_FILE within 30 s.
     """
     problem = _heartbeat_problem() if name == "worker" else _http_problem(port or _port_of(name))
     if problem:

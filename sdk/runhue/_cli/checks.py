@@ -11,7 +11,8 @@ from typing import Literal
 import httpx
 from msgspec import Struct
 
-from runhue._errors import AuthError, RunhueError
+from runhue._cli.output import counted
+from runhue._errors import ServerError
 from runhue._public_api import Api
 from runhue._settings import FOLDER, Settings
 from runhue._spool import REJECTED
@@ -60,9 +61,9 @@ def server_checks(api: Api) -> Iterator[Check]:
     """The server: reachable, its version, its clock, the key."""
     try:
         server = api.server()
-    except RunhueError as error:
+    except ServerError as error:
         fix = "start it with `runhue up`, or name another with RUNHUE_BASE_URL"
-        yield Check("api", "failure", f"{api.base_url}: {error}", fix)
+        yield Check("api", "failure", error.message, fix)
         return
     yield Check("api", "ok", f"{api.base_url}, version {server.version}")
     if server.version != __version__:
@@ -107,10 +108,8 @@ def key_check(api: Api) -> Check:
     """Whether the key is taken, and what it may do."""
     try:
         viewer = api.viewer()
-    except AuthError as error:
-        return Check("api key", "failure", str(error), "run `runhue login`, or set RUNHUE_API_KEY")
-    except RunhueError as error:
-        return Check("api key", "failure", str(error), "look at the server's log")
+    except ServerError as error:
+        return Check("api key", "failure", error.message, error.fix or "look at the server's log")
     found = f"team {viewer.team}, may {', '.join(viewer.scopes)}"
     if not {"ingest", "admin"} & set(viewer.scopes):
         return Check("api key", "warning", found, "take a key with the scope ingest to log runs")
@@ -122,7 +121,7 @@ def leftovers_check(place: Path) -> Check:
     left = [spool for spool in find_spools(place) if not _is_held(spool)]
     refused = list(place.glob(f"{FOLDER}/{SPOOLS}/*/{REJECTED}/*.batch"))
     if left:
-        found = f"{len(left)} runs in {place / FOLDER} are not sent whole"
+        found = f"{counted(len(left), 'run')} not sent whole in {place / FOLDER}"
         return Check("spool", "warning", found, f"send them with: runhue sync {place}")
     if refused:
         found = f"{len(refused)} records in {place / FOLDER} were refused by the server"

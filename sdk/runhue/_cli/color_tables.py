@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runhue._cli.output import number
+from runhue._cli.output import counted, number
 from runhue._public_api import Coloring, RunColor
 from runhue._public_api.coloring import by_value
 from runhue_shared.coloring.palettes import ColorPair, Theme
@@ -74,7 +74,7 @@ def plain_line(coloring: Coloring) -> str:
     rest = len(coloring.runs) - coloring.valued
     counts = zip(coloring.legend.buckets, coloring.counts, strict=True)
     parts = [f"{bucket.label}: {count}" for bucket, count in counts] + [f"no value: {rest}"]
-    return f"{legend_title(coloring)}: {len(coloring.runs)} runs; {', '.join(parts)}"
+    return f"{legend_title(coloring)}: {counted(len(coloring.runs), 'run')}; {', '.join(parts)}"
 
 
 def _of_theme(colors: ColorPair, theme: Theme) -> str:

@@ -56,7 +56,10 @@ def colors() -> None:
 def get(
     project: str, workspace: str | None, theme: Theme, limit: int, host: str | None, as_json: bool
 ) -> None:
-    """Print the legend with counts, and every run's color and bucket, all of one version."""
+    """Print the legend with counts, and every run's color.
+
+    All of it is of one version.
+    """
     with connect(host) as api:
         coloring = api.workspace(project, workspace).coloring()
     if as_json:
@@ -145,7 +148,10 @@ def watch(
     host: str | None,
     as_json: bool,
 ) -> None:
-    """Redraw the colors at every new version until Ctrl-C; --json prints one document a line."""
+    """Redraw the colors at every new version.
+
+    It ends with Ctrl-C; --json prints one document a line.
+    """
     with connect(host) as api, api.workspace(project, workspace).watch() as updates:
         live = Live(console=console(), auto_refresh=False) if sys.stdout.isatty() and not as_json else None
         try:

@@ -26,9 +26,10 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failure": ("✗", 
 @on_server
 @answers_json
 def doctor(server: bool | None, host: str | None, as_json: bool) -> int:
-    """Look for what may keep runs from being logged: versions, servers, key, clock, disk, leftovers.
+    """Look for what keeps runs from being logged.
 
-    The exit code is 1 when something failed.
+    That is versions, servers, key, clock, disk and what earlier processes left. The exit code is 1 when
+    something failed.
     """
     wanted = any(os.environ.get(name) for name in SERVER_VARIABLES) if server is None else server
     found = _shown(_checks(host, wanted), as_json)

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from runhue._cli.options import answers_json, connect, on_server
-from runhue._cli.output import ago, duration, number, print_json, print_table
+from runhue._cli.output import ago, counted, duration, moment, number, print_json, print_table
 from runhue._public_api import Run
 
 SHOWN_BY_DEFAULT = 4
+OF_EVERY_ROW = {"_runtime", "_step", "_timestamp"}
 
 
 @click.command(epilog="Example: runhue projects --json | jq -r '.[].name'")
@@ -52,7 +53,10 @@ def runs(
     host: str | None,
     as_json: bool,
 ) -> None:
-    """List runs of PROJECT (team/project, or a project of the key's team)."""
+    """List runs of PROJECT.
+
+    A project is written team/project, or just project when it is of the key's team.
+    """
     with connect(host) as api:
         listed = api.runs(project, _filter(filter_), order, min(limit, 1000), search)
         found = list(itertools.islice(listed, limit))
@@ -63,7 +67,8 @@ def runs(
     keys = columns.split(",") if columns else _first_summary_keys(found)
     rows = [(*_attributes(one), *(number(_column(one, key)) for key in keys)) for one in found]
     heads = ("name", "id", "state", "created", "took", "step")
-    print_table((*heads, *keys), rows, f"no runs in {project} pass")
+    may_drop = 0 if columns else len(keys)
+    print_table((*heads, *keys), rows, f"no runs in {project} pass", may_drop)
     if total > len(found):
         click.echo(f"{len(found)} of {total} runs; more with --limit")
 
@@ -73,7 +78,7 @@ def runs(
 @on_server
 @answers_json
 def run(run: str, host: str | None, as_json: bool) -> None:
-    """Show one run: config, summary, what it logged and whether everything arrived."""
+    """Show one run, and whether all of it arrived."""
     with connect(host) as api:
         found = api.run(run)
         logged, health = found.metrics(), found.health()
@@ -89,11 +94,13 @@ def run(run: str, host: str | None, as_json: bool) -> None:
     )
     print_table(
         ("summary", "value"),
-        [(key, number(found.summary[key])) for key in sorted(found.summary)],
+        [(key, _shown(key, found.summary[key])) for key in sorted(found.summary)],
         "no summary",
     )
     rows = [
-        (one.name, one.type, str(one.n), number(one.last), number(one.min), number(one.max)) for one in logged
+        (one.name, one.type, str(one.n), *(_shown(one.name, value) for value in (one.last, one.min, one.max)))
+        for one in logged
+        if one.name not in OF_EVERY_ROW
     ]
     print_table(("metric", "type", "points", "last", "min", "max"), rows, "no metrics")
     refused, dead = sum(one.count for one in health.rejections), len(health.dead_letters)
@@ -106,13 +113,16 @@ def run(run: str, host: str | None, as_json: bool) -> None:
 @on_server
 @answers_json
 def metrics(project: str, search: str | None, host: str | None, as_json: bool) -> None:
-    """List the metrics that runs of PROJECT logged, with their types."""
+    """List the metrics of PROJECT, with their types."""
     with connect(host) as api:
         found = api.metrics(project, search)
     if as_json:
         print_json(found)
         return
-    rows = [(one.name, ", ".join(f"{kind.type} in {kind.runs} runs" for kind in one.types)) for one in found]
+    rows = [
+        (one.name, ", ".join(f"{kind.type} in {counted(kind.runs, 'run')}" for kind in one.types))
+        for one in found
+    ]
     print_table(("metric", "types"), rows, "no metrics yet")
 
 
@@ -129,8 +139,12 @@ def _filter(text: str | None) -> dict[str, Any] | None:  # the filter language
 
 
 def _attributes(run: Run) -> tuple[str, ...]:
-    step = "" if run.last_step is None else str(run.last_step)
+    step = "" if run.last_step is None or run.last_step < 0 else str(run.last_step)
     return (run.name, run.id, run.state, ago(run.created_at), duration(run.duration), step)
+
+
+def _shown(key: str, value: Any) -> str:  # any logged value
+    return moment(value) if key == "_timestamp" and isinstance(value, float) else number(value)
 
 
 def _first_summary_keys(runs: list[Run]) -> list[str]:

@@ -22,7 +22,7 @@ from runhue._settings import DEFAULT_URL, resolve
 )
 @answers_json
 def login(key: str | None, key_stdin: bool, host: str | None, as_json: bool) -> None:
-    """Check an API key with the server and store it for this user."""
+    """Check an API key and store it for this user."""
     if key is not None and key_stdin:
         raise click.UsageError("--key and --key-stdin exclude each other")
     url = resolve({"base_url": host}).base_url.rstrip("/")
@@ -33,7 +33,8 @@ def login(key: str | None, key_stdin: bool, host: str | None, as_json: bool) -> 
         try:
             viewer = api.viewer()
         except AuthError as error:
-            raise click.ClickException(f"{url} does not take this key: {error}") from error
+            where = "`runhue up` prints where the first key is kept"
+            raise click.ClickException(f"{url} does not take this key: {error.message} ({where})") from error
     write_key(url, entered)
     if as_json:
         print_json({"host": url, "viewer": viewer, "stored_in": str(credentials_path())})

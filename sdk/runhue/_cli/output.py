@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH_WITHOUT_TERMINAL = 200
+UNBOUNDED = 10_000
+EXACT_INTEGERS = 2**53
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
@@ -29,22 +31,49 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], empty: str) -> None:
-    """A table, or the sentence `empty` when it has no rows."""
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    if table.row_count:
-        console().print(table)
-    else:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str, may_drop: int = 0) -> None:
+    """A table, or the sentence `empty` when it has no rows.
+
+    Up to `may_drop` columns at the end are left out where the terminal has no room for them.
+    """
+    held, terminal = list(rows), console()
+    if not held:
         click.echo(empty)
+        return
+    least = len(columns) - may_drop
+    unbounded = terminal.options.update(width=UNBOUNDED)
+    tables = (_table(columns, held, count) for count in range(len(columns), least - 1, -1))
+    for table in tables:
+        if terminal.measure(table, options=unbounded).maximum <= terminal.width:
+            break
+    terminal.print(table)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], count: int) -> Table:
+    """The first `count` columns."""
+    table = Table(*columns[:count], box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row[:count]))
+    return table
 
 
 def number(value: Any) -> str:  # a logged value of any type
-    """A value in few characters: numbers with six digits."""
+    """A value in few characters: integers whole, other numbers with six digits."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: ""}[value]
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() and abs(value) < EXACT_INTEGERS else f"{value:.6g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and what is counted."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def moment(seconds: float) -> str:
+    """Unix seconds as UTC, to the second."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def ago(moment: datetime | None) -> str:

@@ -35,10 +35,10 @@ class ProgressBars:
 @on_server
 @answers_json
 def sync(path: Path | None, parallel: int, host: str | None, as_json: bool) -> int:
-    """Send what offline, interrupted and killed runs left in PATH (this folder when not given).
+    """Send what offline and killed runs left.
 
-    Sending again changes nothing. Runs that are still being logged are left to their processes. The exit code
-    is 1 when something could not be sent.
+    It is looked for in PATH, or in this folder when not given. Sending again changes nothing. Runs that
+    are still being logged are left to their processes. The exit code is 1 when something could not be sent.
     """
     settings = resolve({"base_url": host})
     place = path or settings.dir.absolute()

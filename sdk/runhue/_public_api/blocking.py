@@ -10,7 +10,13 @@ import httpx
 
 from runhue._public_api.coloring import Coloring
 from runhue._public_api.exchange import Call, ConnectionFailed, Request, Response, Send, Step
-from runhue._public_api.server import ServerAddress, httpx_options, response_of, stream_timeout
+from runhue._public_api.server import (
+    ServerAddress,
+    connection_failed,
+    httpx_options,
+    response_of,
+    stream_timeout,
+)
 from runhue._public_api.watching import Close, Open, Publish, Receive, StreamStep, Watching
 
 Result = TypeVar("Result")
@@ -46,7 +52,7 @@ class BlockingTransport:
         try:
             return response_of(self.client.send(self.request(step.request))), None
         except httpx.TransportError as error:
-            return None, ConnectionFailed(str(error) or type(error).__name__)
+            return None, connection_failed(self.server, error)
 
     def request(self, request: Request) -> httpx.Request:
         """The request as httpx takes it."""
@@ -120,7 +126,7 @@ class ColoringUpdates:
             if isinstance(step, Receive):
                 return next(self._chunks, b""), None
         except (httpx.TransportError, httpx.StreamError) as error:
-            return None, ConnectionFailed(str(error) or type(error).__name__)
+            return None, connection_failed(self._transport.server, error)
         if isinstance(step, Close):
             self._close_stream()
             return None, None

@@ -52,8 +52,8 @@ def problem_error(status: int, headers: Mapping[str, str], body: bytes) -> Serve
 
 
 def unreachable_error(reason: Exception) -> ServerUnreachable:
-    """The error for a server that gives no answer."""
-    return ServerUnreachable(f"no answer from the server: {reason}", fix="check its address and that it runs")
+    """The error for a server that gives no answer; the reason begins with its address."""
+    return ServerUnreachable(f"no answer from {reason}", fix="check its address and that it runs")
 
 
 def _details(status: int, body: bytes) -> ProblemDetails:

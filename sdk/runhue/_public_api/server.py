@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from runhue._public_api.exchange import Response
+from runhue._public_api.exchange import ConnectionFailed, Response
 from runhue._public_api.watching import HEARTBEAT_TIMEOUT
 from runhue._version import __version__
 
@@ -38,6 +38,11 @@ def stream_timeout(server: ServerAddress) -> dict[str, float | None]:
     """Time-outs of a stream: silent at most as long as the server may be between two heartbeats."""
     connect = min(CONNECT_TIMEOUT, server.timeout)
     return httpx.Timeout(server.timeout, connect=connect, read=HEARTBEAT_TIMEOUT).as_dict()
+
+
+def connection_failed(server: ServerAddress, error: Exception) -> ConnectionFailed:
+    """What went wrong on the way to which server."""
+    return ConnectionFailed(f"{server.base_url}: {str(error) or type(error).__name__}")
 
 
 def response_of(response: httpx.Response) -> Response:

@@ -34,7 +34,10 @@ PAUSE, FAST_PAUSE = 0.05, 0.0
 @click.option("--exit", "leave", is_flag=True, help="Stop at the end instead of staying until Ctrl-C.")
 @click.option("--fast", is_flag=True, help="Log without pauses.")
 def demo(data_dir: Path, leave: bool, fast: bool) -> None:
-    """Start everything, log 60 real runs from several processes, and show them colored while they log."""
+    """Log 60 real runs and watch their colors.
+
+    Starts everything; the runs are logged by several processes and shown while they log.
+    """
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console.print(f"starting Postgres, Valkey and the services on {data_dir}", soft_wrap=True)

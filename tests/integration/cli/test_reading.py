@@ -122,6 +122,7 @@ def test_login_checks_and_stores_the_key(stack: Stack, command_line: CommandLine
 
     assert (wrong.returncode, before.returncode, right.returncode, after.returncode) == (1, 1, 0, 0)
     assert "does not take this key" in wrong.stderr
+    assert "run `runhue login`, or set RUNHUE_API_KEY" in before.stderr
     assert right.stdout.startswith(f"logged in to {stack.api_url}: team main")
     assert key not in right.stdout + right.stderr
 
@@ -170,3 +171,4 @@ def test_a_run_that_is_not_there(command_line: CommandLine, project: str) -> Non
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert done.stderr.startswith("error: no project")
+    assert done.stderr.endswith("(`runhue projects` lists them)\n")

@@ -40,7 +40,7 @@ def test_a_dead_process_s_spool_is_found(tmp_path: Path) -> None:
     found = leftovers_check(tmp_path)
 
     assert (found.state, found.fix) == ("warning", f"send them with: runhue sync {tmp_path}")
-    assert found.found.startswith("1 runs")
+    assert found.found.startswith("1 run not sent whole")
 
 
 def test_a_living_process_s_spool_is_left_alone(tmp_path: Path) -> None:

@@ -103,6 +103,19 @@ def test_every_command_has_an_example() -> None:
     assert lacking == []
 
 
+def test_the_list_of_commands_is_whole_in_80_columns() -> None:
+    """No summary is cut off."""
+    with click.Context(cli.commands, info_name="runhue", terminal_width=80) as top:
+        texts = [top.get_help()]
+        colors = cli.commands.get_command(top, "colors")
+        assert colors is not None
+        texts += _help(colors, top, "colors")[:1]
+
+    listed = [line for text in texts for line in text.partition("Commands:")[2].splitlines()]
+    assert len(listed) > len(cli.COMMANDS)
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_version(runhue: Runner) -> None:
     """--version prints one line."""
     outcome = runhue("--version")
@@ -141,7 +154,7 @@ def test_a_server_that_is_away_exits_with_1(runhue: Runner) -> None:
     outcome = runhue("login", "--key", "secret")
 
     assert outcome.code == 1
-    assert outcome.err.startswith("error: no answer from the server")
+    assert outcome.err.startswith("error: no answer from http://127.0.0.1:9: ")
     assert "check its address" in outcome.err
 
 
