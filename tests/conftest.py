@@ -27,6 +27,7 @@ from runhue_shared.settings import Settings, settings
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 SUPERUSER = "postgres"
+EMBEDDED_USER = "RUNHUE_EMBEDDED_USER"
 # Nothing here survives a crash, and no test of this process kills Postgres and then looks for data.
 POSTGRES_OPTIONS = {
     "listen_addresses": "",
@@ -39,6 +40,13 @@ POSTGRES_OPTIONS = {
     "max_wal_senders": "0",
     "jit": "off",
 }
+
+
+def pytest_configure() -> None:
+    """What whoever runs the tests has set for runhue or wandb decides nothing in them."""
+    for name in [*os.environ]:
+        if name.startswith(("RUNHUE_", "WANDB_")) and name != EMBEDDED_USER:
+            del os.environ[name]
 
 
 def _launch(account: Account | None, log: Path, *command: str | Path) -> "subprocess.Popen[bytes]":
