@@ -3,10 +3,15 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+PREFIX = "RUNHUE_"
+
+
+class BadSettings(ValueError):
+    """Environment variables that cannot be used; the message names each one with its value."""
 
 
 class Settings(BaseSettings):
@@ -18,7 +23,7 @@ class Settings(BaseSettings):
     `recolor_*` is how long changes are coalesced; `key_pepper` is mixed into stored key digests.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RUNHUE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     database_url: str = ""
     redis_url: str = ""
@@ -58,6 +63,13 @@ def settings() -> Settings:
     """The process's settings; the first call reads the environment.
 
     Raises:
-        pydantic.ValidationError: a variable has the wrong type or is out of range.
+        BadSettings: a variable has the wrong type or is out of range.
     """
-    return Settings()
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = (
+            f"{PREFIX}{'.'.join(map(str, one['loc'])).upper()}={one['input']!r}: {one['msg']}"
+            for one in error.errors()
+        )
+        raise BadSettings("; ".join(problems)) from None

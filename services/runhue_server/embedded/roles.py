@@ -142,15 +142,27 @@ def on_signals(action: "Callable[[], None]") -> None:
 
 
 def migrate() -> list[str]:
-    """Bring the database up to date and make the first team's key; the names of the migrations applied."""
+    """Bring the database up to date and make the first team's key; the names of the migrations applied.
+
+    Raises:
+        StackError: a setting cannot be used, or Postgres does not answer.
+    """
+    import psycopg
+
     from runhue_shared.db import keys
     from runhue_shared.db import migrate as migrations
-    from runhue_shared.settings import settings
+    from runhue_shared.settings import BadSettings, settings
 
-    current = settings()
+    try:
+        current = settings()
+    except BadSettings as error:
+        raise StackError(str(error)) from error
     if not current.database_url:
         raise StackError("RUNHUE_DATABASE_URL is not set: give the address of the Postgres to migrate")
-    applied = migrations.migrate(current.database_url)
+    try:
+        applied = migrations.migrate(current.database_url)
+    except psycopg.OperationalError as error:
+        raise StackError(f"the Postgres of RUNHUE_DATABASE_URL cannot be used: {error}") from error
     keys.ensure_first_key(current.database_url, current.data_dir)
     return applied
 
