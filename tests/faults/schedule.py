@@ -10,7 +10,7 @@ import redis
 
 from runhue_server.stack import Stack
 
-KILLED_PROCESSES = ("ingest", "api", "aggregation", "coloring", "sweeper", "postgres", "valkey")
+KILLED_PROCESSES = ("zygote", "ingest", "api", "aggregation", "coloring", "sweeper", "postgres", "valkey")
 
 
 @dataclass(frozen=True)
