@@ -131,6 +131,7 @@ def served(command: list[str], health: str) -> Iterator[str]:
             "PATH": f"{peer_python(peer).parent}:/usr/bin:/bin",
             "HOME": folder,
             "TRACKIO_DIR": folder,
+            **TRACKIO,
         }
         process = subprocess.Popen(
             [peer_python(peer), *arguments],
