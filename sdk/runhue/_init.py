@@ -157,8 +157,10 @@ def _introduce(
         return None
     resuming = start.resume in {"allow", "must"}
     writer.sender.on_stop_requested = lambda: _exit.interrupt(terminal)
+    writer.sender.is_awaited = True
     writer.sender.launch()
     error = wait_introduced(writer.sender, settings.init_timeout, patient=resuming)
+    writer.sender.is_awaited = False
     if isinstance(error, ServerRefused) or (resuming and error and not isinstance(error, AuthError)):
         _take_back(writer)
         raise error

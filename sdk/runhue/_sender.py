@@ -42,7 +42,8 @@ class Sender:
     """Owns one daemon thread, its HTTP client and its end of the spool.
 
     `introduced` is set once the server has answered `StartWriter` or will not: then `started` or
-    `failure` says which. `done` is set when the finish record is durable, or nothing more will be sent.
+    `failure` says which; while `is_awaited`, whoever waits for it says so. `done` is set when the
+    finish record is durable, or nothing more will be sent.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Sender:
     ) -> None:
         self.introduced = threading.Event()
         self.done = threading.Event()
+        self.is_awaited = False
         self.started: WriterStarted | None = None
         self.failure: ServerError | None = None
         self.last_fault: ServerError | None = None
@@ -169,10 +171,13 @@ class Sender:
             self.on_stop_requested = None
 
     def _note_fault(self, fault: ServerError) -> None:
-        if self.last_fault is None:
+        if self.last_fault is None and self.is_awaited and self._start.resume in {"allow", "must"}:
+            self._warn(f"{fault}; trying again")
+        elif self.last_fault is None and not self.is_awaited:
             self._warn(f"{fault}; logging goes on, the data are kept in {self._spool.folder} and sent later")
         self.last_fault = fault
 
     def _give_up(self, refusal: RunhueError) -> None:
         self.failure = refusal if isinstance(refusal, ServerError) else ServerError(str(refusal))
-        self._warn(f"{refusal}; logging goes on offline, the data are kept in {self._spool.folder}")
+        if not self.is_awaited:
+            self._warn(f"{refusal}; logging goes on offline, the data are kept in {self._spool.folder}")

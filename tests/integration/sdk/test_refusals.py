@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import runhue
+from runhue._errors import ServerRefused
 from runhue_shared.events import decode_batch
 from tests.integration.sdk.conftest import RunSettings
 from tests.integration.sdk.ingest_server import LARGEST_BATCH, IngestServer, assert_contiguous
@@ -123,3 +124,32 @@ def test_run_ends_as_its_process_does(
     assert metadata[0]["command"] == [str(script)]
     assert "is on the server" in done.stderr
     assert "hello" in done.stdout
+
+
+def test_a_start_that_is_refused_is_an_error_and_no_warning(
+    ingest: IngestServer, run_settings: RunSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What `init()` raises is not also said, least of all that logging goes on."""
+    with pytest.raises(ServerRefused, match="there is no run 'nowhere'"):
+        runhue.init(project="p", id="nowhere", resume="must", settings=run_settings(silent=False))
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_start_without_a_server_or_a_key_is_said_once(
+    ingest: IngestServer, run_settings: RunSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line says what is wrong, what to do and where the data are."""
+    away = "http://127.0.0.1:9"
+    for settings, said in (
+        (run_settings(silent=False, api_key="w" * 40), "run `runhue login`, or set RUNHUE_API_KEY"),
+        (run_settings(silent=False, base_url=away, unreachable_timeout=0.1), f"no answer from {away}"),
+    ):
+        run = runhue.init(project="p", settings=settings)
+        complained = capsys.readouterr().err
+
+        assert complained.count("\n") == 1
+        assert said in complained
+        assert str(run.dir) in complained
+        run.finish()
+        capsys.readouterr()
