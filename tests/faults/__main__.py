@@ -4,6 +4,7 @@ import argparse
 import random
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from runhue_server.stack import Stack
@@ -23,8 +24,8 @@ def main() -> None:
     while True:
         print(f"campaign {done + 1}, seed {seed}", flush=True)
         with tempfile.TemporaryDirectory() as folder, Stack.temporary() as stack:
-            campaign = Campaign(stack, Path(folder) / "runs", seed, arguments.seconds)
-            campaign.run()
+            with closing(Campaign(stack, Path(folder) / "runs", seed, arguments.seconds)) as campaign:
+                campaign.run()
         rows = sum(len(expected.must) for expected in campaign.expected().values())
         print(f"  {len(campaign.faults)} faults, {rows:,} rows, 0 lost, 0 doubled, colors exact", flush=True)
         done += 1

@@ -55,6 +55,10 @@ class Campaign:
         self._random = random.Random(self.seed)
         self._checker = Checker(self.stack.api_url, self.stack.api_key)
 
+    def close(self) -> None:
+        """Let go of the stack."""
+        self._checker.close()
+
     def run(self) -> None:
         """Log under faults, recover what was killed, then check every point and color.
 

@@ -34,6 +34,10 @@ class Checker:
         self._http = httpx.Client(base_url=api_url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
         self._project = f"/api/v1/projects/{project}"
 
+    def close(self) -> None:
+        """Close the connections to the API."""
+        self._http.close()
+
     def wait(self, expected: Mapping[str, Expected], seconds: float) -> None:
         """Until the run's rows hold what must be there; fails with the first difference at the deadline."""
         deadline = time.monotonic() + seconds
