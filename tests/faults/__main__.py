@@ -23,9 +23,12 @@ def main() -> None:
     done = 0
     while True:
         print(f"campaign {done + 1}, seed {seed}", flush=True)
-        with tempfile.TemporaryDirectory() as folder, Stack.temporary() as stack:
-            with closing(Campaign(stack, Path(folder) / "runs", seed, arguments.seconds)) as campaign:
-                campaign.run()
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Stack.temporary() as stack,
+            closing(Campaign(stack, Path(folder) / "runs", seed, arguments.seconds)) as campaign,
+        ):
+            campaign.run()
         rows = sum(len(expected.must) for expected in campaign.expected().values())
         print(f"  {len(campaign.faults)} faults, {rows:,} rows, 0 lost, 0 doubled, colors exact", flush=True)
         done += 1
