@@ -119,13 +119,14 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def environment() -> dict[str, Any]:
-    """Machine and time, without anything that names a host."""
+    """Machine and time, without anything that names a host; `load` is the average of the last 15 minutes."""
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[2], 1),
     }
 
 
@@ -144,7 +145,8 @@ def write_results() -> None:
         "# Benchmark results\n\n"
         "Written by `make bench`; every figure is in `results/*.json`. Subjects of a table ran in turn"
         " in one run; a cell is the median [lowest .. highest]. `x` is the ratio to ours, above 1 when ours"
-        " is ahead.\n"
+        " is ahead. With a load average above the number of cores other programs had a share of the machine:"
+        " then only ratios mean anything.\n"
     )
     files = sorted(RESULTS.glob("*.json"), key=lambda path: int(path.stem.strip("p") or 0))
     parts = [intro, *(section(Report(**json.loads(file.read_text(encoding="utf-8")))) for file in files)]
@@ -155,9 +157,10 @@ def section(report: Report) -> str:
     """Markdown of one report."""
     figures = list(report.units)
     made = report.environment
+    load = f", load average {made['load']}" if "load" in made else ""
     lines = [
         f"## {report.id.upper()}. {report.title}\n",
-        f"`{report.command}`, {made['date']}, {made['cores']} cores, Python {made['python']}"
+        f"`{report.command}`, {made['date']}, {made['cores']} cores{load}, Python {made['python']}"
         + "".join(f", {name} {version}" for name, version in report.versions.items())
         + ".\n",
         "| subject | " + " | ".join(f"{name} ({report.units[name]})" for name in figures) + " |",

@@ -35,7 +35,7 @@ for thread in threads:
 for thread in threads:
     thread.join()
 took = time.perf_counter() - began
-assert min(counts) > 0, 'the server took no batch'
+assert min(counts) > 0, "the server took no batch"
 stored = len(client.get_metric_history(runs[0], "metric_0"))
 assert stored * 12 == counts[0], (stored, counts)
 print(json.dumps({"applied": sum(counts) / took, "durable": sum(counts) / took}))

@@ -43,7 +43,7 @@ for thread in threads:
 for thread in threads:
     thread.join()
 took = time.perf_counter() - began
-assert min(counts) > 0, 'the server took no rows'
+assert min(counts) > 0, "the server took no rows"
 reader = RemoteClient(url, write_token=token)
 stored = sorted(
     reader.predict(api_name="/get_run_summary", project=project, run=f"run-{number}")["num_logs"]
