@@ -29,7 +29,7 @@ def main() -> None:
             closing(Campaign(stack, Path(folder) / "runs", seed, arguments.seconds)) as campaign,
         ):
             campaign.run()
-        rows = sum(len(expected.must) for expected in campaign.expected().values())
+            rows = sum(len(expected.must) for expected in campaign.expected().values())
         print(f"  {len(campaign.faults)} faults, {rows:,} rows, 0 lost, 0 doubled, colors exact", flush=True)
         done += 1
         seed += 1000
