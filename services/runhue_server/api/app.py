@@ -8,6 +8,7 @@ import psycopg
 import redis.asyncio
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -70,7 +71,8 @@ class FilterTooSlow(Invalid):
 
 def create_app() -> FastAPI:
     """The ASGI app; connections open with its first requests."""
-    app = FastAPI(
+    # Offline: FastAPI's own page loads its script from another server, which a closed network does not reach.
+    app = FastAPIOffline(
         title="Runhue API",
         version=__version__,
         description=ABOUT,
@@ -78,6 +80,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         docs_url="/docs",
+        static_url="/docs-files",
     )
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(known_parameters_only)])

@@ -10,6 +10,7 @@ from runhue_server.api.answers import answer
 from runhue_server.api.documents import OPEN_ERRORS
 from runhue_server.api.models_runs import Server
 from runhue_server.api.requests import MAX_BODY_BYTES
+from runhue_server.web.problems import NotFound
 from runhue_shared.settings import settings
 
 router = APIRouter(prefix="/api/v1", tags=["server"])
@@ -78,6 +79,8 @@ def run_page(team: str, project: str, run: str, request: Request) -> Response:
 
 def _project_page(team: str, project: str, request: Request, run: str = "") -> Response:
     """The same page for every name: whether there is such a project is told to keys only."""
+    if team == "api":
+        raise NotFound(f"nothing is at {request.url.path}", fix="/docs lists what is")
     path = request.url.path.removeprefix("/").split("/")
     address = "/".join(["/api/v1/projects", *path[:2], "runs", *path[3:4]])
     base = str(request.base_url).rstrip("/")

@@ -1,6 +1,7 @@
 """Who may do what, what every route refuses, and what needs no key."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -191,3 +192,22 @@ def test_unknown_paths(api: httpx.Client) -> None:
 
     assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/runs/r1"])
+def test_no_page_stands_where_the_api_is(stranger: httpx.Client, path: str) -> None:
+    """A path under /api that is no route is a problem, not a page about a project called v1."""
+    answer = stranger.get(path)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_reference_needs_no_other_server(stranger: httpx.Client) -> None:
+    """Everything that /docs loads comes from this server, so it works without the internet."""
+    page = stranger.get("/docs").text
+
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert len(loaded) >= 2
+    assert [stranger.get(address).status_code for address in loaded] == [200] * len(loaded)
