@@ -26,7 +26,7 @@ COMMANDS = {
 }
 SERVER_GROUP = "runhue.commands"
 SERVER_COMMANDS = ("demo", "up")
-INSTALL = "pip install 'runhue[local]'"
+INSTALL = "in a clone, pip install '.[local]'"
 
 
 class Commands(click.Group):

@@ -120,9 +120,9 @@ def test_missing_servers_name_the_extra_and_the_variable(monkeypatch: pytest.Mon
     monkeypatch.setattr(binaries, "_postgres_directories", lambda: iter(()))
     monkeypatch.setattr(binaries, "_valkey_candidates", lambda: iter(()))
 
-    with pytest.raises(ServerNotFoundError, match=r"runhue\[local\].*RUNHUE_DATABASE_URL"):
+    with pytest.raises(ServerNotFoundError, match=r"\[local\].*RUNHUE_DATABASE_URL"):
         find_postgres(Path("/nonexistent"))
-    with pytest.raises(ServerNotFoundError, match=r"runhue\[local\].*RUNHUE_REDIS_URL"):
+    with pytest.raises(ServerNotFoundError, match=r"\[local\].*RUNHUE_REDIS_URL"):
         find_valkey()
 
 

