@@ -1,13 +1,14 @@
 """P2: points a second durable and queryable, whole pipeline, beside peers' servers and a binary COPY."""
 
 import itertools
+import statistics
 import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import psycopg
@@ -17,6 +18,7 @@ from benchmarks.load import METRICS, PreparedBatch, prepare, send_all, start_wri
 from benchmarks.processes import cpu_seconds
 from runhue import __version__
 from runhue_server.stack import Stack
+from runhue_shared.db.tails import COMPACT_ROWS
 
 RUNS = 200
 BATCHES = 20
@@ -24,55 +26,67 @@ ROWS = 100
 CONNECTIONS = 16
 POINTS = RUNS * BATCHES * ROWS * METRICS
 PEER_SECONDS = 8.0
+SETTLE_SECONDS = 40.0  # mlflow's server stays busy after its health check passes
+LONG_RUNS, LONG_BATCHES, LONG_ROUNDS = 40, 100, 3
 TRACKIO = {"TRACKIO_WRITE_TOKEN": "benchmark-on-this-machine-only"}
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_ROW = struct.Struct(">hiiiiiqid")
 
 
 class Pipeline:
-    """Sends the prepared batches to new runs, waits until all is folded, and keeps CPU by process."""
+    """Sends prepared batches to new runs, waits until all is folded, and keeps CPU by process."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, name: str, runs: int, batches: int) -> None:
         self._stack = stack
-        self._batches: list[list[PreparedBatch]] = [prepare(run, BATCHES, ROWS) for run in range(RUNS)]
+        self._name = name
+        self._runs = [f"run-{number}" for number in range(runs)]
+        self._rows = batches * ROWS
+        self._batches: list[list[PreparedBatch]] = [prepare(run, batches, ROWS) for run in range(runs)]
         self._rounds = itertools.count()
+        self.points = runs * self._rows * METRICS
         self.cpu: list[dict[str, float]] = []
 
     def __call__(self) -> Figures:
-        project = f"p2-{next(self._rounds)}"
-        runs = [f"run-{number}" for number in range(RUNS)]
+        project = f"{self._name}-{next(self._rounds)}"
         stack = self._stack
-        writers = start_writers(stack.ingest_url, stack.api_key, project, runs)
+        writers = start_writers(stack.ingest_url, stack.api_key, project, self._runs)
         before = cpu_seconds(stack.processes)
         began = time.perf_counter()
         latencies = send_all(stack.ingest_url, stack.api_key, writers, self._batches, CONNECTIONS)
         durable = time.perf_counter() - began
-        self._wait_applied(writers)
+        last = self._rows - 1
+        self._wait("SELECT bool_and(applied_seq = %s) FROM run_writer WHERE id = ANY(%s)", (last, writers))
         applied = time.perf_counter() - began
         after = cpu_seconds(stack.processes)
         self._check_queryable(project)
-        self.cpu.append({name: (after[name] - before[name]) / POINTS * 1e9 for name in before})
+        self.cpu.append({name: (after[name] - before[name]) / self.points * 1e9 for name in before})
         latencies.sort()
         return {
-            "applied": POINTS / applied,
-            "durable": POINTS / durable,
+            "applied": self.points / applied,
+            "durable": self.points / durable,
             "ack_p50_ms": latencies[len(latencies) // 2] * 1e3,
             "server_ns": sum(self.cpu[-1].values()),
         }
 
-    def _wait_applied(self, writers: list[int]) -> None:
-        question = "SELECT bool_and(applied_seq = %s) FROM run_writer WHERE id = ANY(%s)"
+    def until_compacted(self) -> Figures:
+        """The same, on until no run's tail is long enough to be compacted."""
+        began = time.perf_counter()
+        figures = self()
+        self._wait("SELECT coalesce(max(rows), 0) < %s FROM run_tail", (COMPACT_ROWS,))
+        return {**figures, "compacted": self.points / (time.perf_counter() - began)}
+
+    def _wait(self, question: LiteralString, parameters: Sequence[object]) -> None:
         with psycopg.connect(self._stack.database_url, autocommit=True) as connection:
             deadline = time.monotonic() + 300
             while time.monotonic() < deadline:
-                row = connection.execute(question, (BATCHES * ROWS - 1, writers)).fetchone()
+                row = connection.execute(question, parameters).fetchone()
                 if row and row[0]:
                     return
                 time.sleep(0.02)
-        raise TimeoutError("batches were not folded within 300 s")
+        raise TimeoutError(f"not so within 300 s: {question}")
 
     def _check_queryable(self, project: str) -> None:
-        for run in ("run-0", f"run-{RUNS - 1}"):
+        for run in (self._runs[0], self._runs[-1]):
             path = f"/api/v1/projects/main/{project}/runs/{run}/metrics"
             answer = httpx.get(
                 self._stack.api_url + path,
@@ -80,7 +94,7 @@ class Pipeline:
                 timeout=30,
             )
             counts = {metric["name"]: metric["n"] for metric in answer.json()["metrics"]}
-            if counts["metric_0"] != BATCHES * ROWS or counts[f"metric_{METRICS - 1}"] != BATCHES * ROWS:
+            if counts["metric_0"] != self._rows or counts[f"metric_{METRICS - 1}"] != self._rows:
                 raise AssertionError(f"{project}/{run} misses points: {counts}")
 
 
@@ -179,7 +193,8 @@ def measure(rounds: int) -> Report:
             ["trackio", str(ROOT / "benchmarks/peers/serve_trackio.py"), "50918"], "http://127.0.0.1:50918/"
         ) as trackio,
     ):
-        pipeline = Pipeline(stack)
+        pipeline = Pipeline(stack, "p2", RUNS, BATCHES)
+        time.sleep(SETTLE_SECONDS)
         results = alternate(
             {
                 "runhue": pipeline,
@@ -189,6 +204,8 @@ def measure(rounds: int) -> Report:
             },
             rounds,
         )
+        long = Pipeline(stack, "p2-long", LONG_RUNS, LONG_BATCHES)
+        compacted = [long.until_compacted() for _ in range(LONG_ROUNDS)]
     report = Report(
         id="p2",
         title="Points a second, durable and queryable",
@@ -207,6 +224,7 @@ def measure(rounds: int) -> Report:
         notes=[
             "fsync is on; batches are prepared before; load, servers and workers share the two cores.",
             "Time and runtime of each row are stored as two more series and not counted as points.",
+            long_runs(long.points, compacted),
         ],
     )
     middle = sorted(figures["applied"] for figures in results["runhue"])[rounds // 2]
@@ -219,3 +237,16 @@ def measure(rounds: int) -> Report:
         f"{name} {sum(cpu[name] for cpu in pipeline.cpu) / len(pipeline.cpu):.0f}" for name in pipeline.cpu[0]
     )
     return report
+
+
+def long_runs(points: int, rounds: list[Figures]) -> str:
+    """A sentence on runs that are long enough to be compacted while they log."""
+    told = {
+        figure: f"{statistics.median(one[figure] for one in rounds) / 1e6:.2f} M"
+        for figure in ("durable", "applied", "compacted")
+    }
+    return (
+        f"Long runs ({LONG_RUNS} of {LONG_BATCHES * ROWS:,} rows, {points:,} points, {LONG_ROUNDS} rounds), which are"
+        f" compacted meanwhile: {told['durable']} points/s acknowledged, {told['applied']} applied,"
+        f" {told['compacted']} until no tail is left to compact."
+    )
