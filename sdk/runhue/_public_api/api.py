@@ -1,11 +1,18 @@
 """`Api`: read and change what a server has stored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.blocking import BlockingTransport
+from runhue._public_api.key_calls import (
+    ApiKey,
+    create_key_call,
+    keys_call,
+    revoke_key_call,
+    rotate_key_call,
+)
 from runhue._public_api.names import in_project, in_run, located
 from runhue._public_api.records import ColorKeyEntry, Project, ProjectMetric, Server, Viewer
 from runhue._public_api.run_calls import (
@@ -59,6 +66,28 @@ class Api:
     def viewer(self) -> Viewer:
         """Team and scopes of the API key."""
         return self._transport.run(viewer_call())
+
+    def keys(self) -> list[ApiKey]:
+        """The team's keys, the newest first; needs a key with scope admin, as the other calls on keys."""
+        return self._transport.run(keys_call())
+
+    def create_key(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        project: str | None = None,
+        expires_in_days: float | None = None,
+    ) -> str:
+        """Make a key with some of the scopes ingest, read and admin; this is the only time it is shown."""
+        return self._transport.run(create_key_call(name, scopes, project, expires_in_days))
+
+    def rotate_key(self, key_id: int, overlap_hours: float = 24) -> str:
+        """Make a key in another's place; the old one goes on for `overlap_hours`."""
+        return self._transport.run(rotate_key_call(key_id, overlap_hours))
+
+    def revoke_key(self, key_id: int) -> None:
+        """Refuse a key; again is fine."""
+        self._transport.run(revoke_key_call(key_id))
 
     def projects(self) -> list[Project]:
         """Every project of the key's team."""

@@ -7,6 +7,13 @@ from typing import Any, Self
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.edited_values import EditedValues
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
+from runhue._public_api.key_calls import (
+    ApiKey,
+    create_key_call,
+    keys_call,
+    revoke_key_call,
+    rotate_key_call,
+)
 from runhue._public_api.names import in_project, in_run, located
 from runhue._public_api.nonblocking import AsyncTransport
 from runhue._public_api.records import (
@@ -129,6 +136,28 @@ class AsyncApi:
     async def viewer(self) -> Viewer:
         """Team and scopes of the API key."""
         return await self._transport.run(viewer_call())
+
+    async def keys(self) -> list[ApiKey]:
+        """The team's keys, the newest first; needs a key with scope admin, as the other calls on keys."""
+        return await self._transport.run(keys_call())
+
+    async def create_key(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        project: str | None = None,
+        expires_in_days: float | None = None,
+    ) -> str:
+        """Make a key with some of the scopes ingest, read and admin; this is the only time it is shown."""
+        return await self._transport.run(create_key_call(name, scopes, project, expires_in_days))
+
+    async def rotate_key(self, key_id: int, overlap_hours: float = 24) -> str:
+        """Make a key in another's place; the old one goes on for `overlap_hours`."""
+        return await self._transport.run(rotate_key_call(key_id, overlap_hours))
+
+    async def revoke_key(self, key_id: int) -> None:
+        """Refuse a key; again is fine."""
+        await self._transport.run(revoke_key_call(key_id))
 
     async def projects(self) -> list[Project]:
         """Every project of the key's team."""

@@ -17,6 +17,7 @@ from runhue_server.api import (
     routes_color_settings,
     routes_coloring,
     routes_history,
+    routes_keys,
     routes_metrics,
     routes_projects,
     routes_rows,
@@ -40,6 +41,7 @@ from runhue_shared.settings import settings
 ROUTERS = (
     routes_server.router,
     routes_projects.router,
+    routes_keys.router,
     routes_metrics.router,
     routes_runs.router,
     routes_run_page.router,

@@ -18,6 +18,9 @@ Reader = Annotated[Principal, Depends(needs("read"))]
 Writer = Annotated[Principal, Depends(needs("ingest"))]
 """A key that may change runs, config and colors."""
 
+Admin = Annotated[Principal, Depends(needs("admin"))]
+"""A key that may change the team's keys."""
+
 TeamName = Annotated[str, Path(description="Name of the key's team", examples=["main"])]
 ProjectName = Annotated[str, Path(description="Name of a project", examples=["mnist"])]
 WorkspaceId = Annotated[int, Path(ge=1, lt=2**63, description="A workspace's numeric id", examples=[1])]
@@ -43,7 +46,7 @@ def project_of(tx: Transaction, principal: Principal, team: str, project: str) -
         ProjectNotFound: there is none, or it is another team's.
     """
     found = projects.project_id(tx, principal.team_id, project) if team == principal.team_name else None
-    if found is None:
+    if found is None or not principal.reaches(found):
         raise ProjectNotFound(
             f"no project {project!r} in team {team!r} for this key",
             field="project",
@@ -77,7 +80,7 @@ def workspace_of(tx: Transaction, principal: Principal, workspace: int) -> Works
         found = workspaces.read_workspace(tx, workspace)
     except WorkspaceUnknown:
         found = None
-    if found is None or found.team_id != principal.team_id:
+    if found is None or found.team_id != principal.team_id or not principal.reaches(found.project_id):
         raise WorkspaceNotFound(
             f"no workspace {workspace} for this key",
             field="workspace",

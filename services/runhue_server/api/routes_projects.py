@@ -11,7 +11,7 @@ from runhue_server.api.cursors import cursor_of, place_of
 from runhue_server.api.documents import errors
 from runhue_server.api.models_runs import NewProject, ProjectDetail, Projects, Viewer
 from runhue_server.api.resources import ProjectName, ProjectNotFound, Reader, TeamName, Writer, project_of
-from runhue_server.web.problems import Problem
+from runhue_server.web.problems import Forbidden, Problem
 from runhue_shared import db
 from runhue_shared.db import projects, workspaces
 
@@ -48,7 +48,8 @@ def list_projects(
 ) -> Response:
     place = place_of(cursor, LISTING, 1)
     with db.transaction() as tx:
-        found = projects.projects_of_team(tx, principal.team_id, limit + 1, place[0] if place else "")
+        after = place[0] if place else ""
+        found = projects.projects_of_team(tx, principal.team_id, limit + 1, after, principal.project_id)
     page = found[:limit]
     following = cursor_of(LISTING, [page[-1].name]) if len(found) > limit else None
     return answer({"projects": [project_answer(project) for project in page], "next": following})
@@ -62,6 +63,12 @@ def list_projects(
     summary="Make a project",
 )
 def create_project(principal: Writer, body: NewProject) -> Response:
+    if principal.project_id is not None:
+        raise Forbidden(
+            f"key {principal.key_name!r} is good for project {principal.project_name!r} only",
+            field="project",
+            fix="use a key of the whole team",
+        )
     with db.transaction() as tx:
         if not projects.create_project(tx, principal.team_id, body.name):
             raise ProjectExists(

@@ -21,6 +21,7 @@ from runhue_server.web.problems import Broken, Problem, Unavailable
 from runhue_shared import db
 from runhue_shared.db import inbox
 from runhue_shared.db.inbox import InboxRow, WriterProgress, WriterRow
+from runhue_shared.db.keys import Principal
 from runhue_shared.events import LogBatchAccepted
 from runhue_shared.messages import LogBatchStored
 from runhue_shared.settings import MEBIBYTE
@@ -51,7 +52,7 @@ Answer = bytes | Problem
 class Arrival:
     """A batch that was read whole. `arrived` is monotonic seconds; `answer` belongs to `loop`."""
 
-    team_id: int
+    sender: Principal
     writer_id: int
     seq_lo: int
     seq_hi: int
@@ -77,12 +78,13 @@ class WriterAdvance:
         """Whether the batch is new and must be stored; False when it is durable already.
 
         Raises:
-            WriterNotFound: the writer is another team's.
+            WriterNotFound: the writer is another team's, or of a project that the key is not for.
             RunDeleted: its run is gone.
             SequenceGap: records before the batch are missing, or some of the batch are durable: taking
                 the rest would need its body cut, which the sender does.
         """
-        if self.writer.team_id != batch.team_id:
+        sender = batch.sender
+        if self.writer.team_id != sender.team_id or not sender.reaches(self.writer.project_id):
             raise WriterNotFound(batch.writer_id)
         if self.writer.deleted:
             raise RunDeleted

@@ -88,9 +88,7 @@ class Ingest:
         text = request.path_params["writer_id"]
         if not (text.isascii() and text.isdigit() and len(text) <= 18):
             raise WriterNotFound(repr(text[:40]))
-        seen = await anyio.to_thread.run_sync(
-            liveness.hear, principal.team_id, int(text), limiter=self._starts
-        )
+        seen = await anyio.to_thread.run_sync(liveness.hear, principal, int(text), limiter=self._starts)
         if seen.state == "crashed":
             self._waker.wake(await anyio.to_thread.run_sync(liveness.revive, [seen.run_id]))
         return _json(

@@ -22,6 +22,7 @@ from runhue_server.ingest.refusals import Refusals
 from runhue_server.web.auth import principal_of
 from runhue_server.web.problems import as_problem, problem_response
 from runhue_shared.db.inbox import LAST_SEQ
+from runhue_shared.db.keys import Principal
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -76,13 +77,13 @@ class BatchRoute:
         principal = await principal_of(headers.get(b"authorization", b"").decode("latin-1"), "ingest")
         writer_id = _writer_id(scope["path"])
         try:
-            return await self._accept(scope, headers, receive, principal.team_id, writer_id)
+            return await self._accept(scope, headers, receive, principal, writer_id)
         except (Malformed, CrcMismatch, BodyTooLarge) as problem:
             self._refusals.note(principal.team_id, writer_id, problem)
             raise
 
     async def _accept(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, team_id: int, writer_id: int
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, sender: Principal, writer_id: int
     ) -> Answer:
         self._load.admit()
         seq_lo, seq_hi = _range(scope["query_string"])
@@ -96,7 +97,7 @@ class BatchRoute:
             check_frame(content, raw_length)
             loop = asyncio.get_running_loop()
             batch = Arrival(
-                team_id,
+                sender,
                 writer_id,
                 seq_lo,
                 seq_hi,

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from runhue_server.ingest.problems import RunDeleted, WriterNotFound
 from runhue_shared import db
 from runhue_shared.db import colors, writers
+from runhue_shared.db.keys import Principal
 from runhue_shared.db.writers import SeenWriter
 from runhue_shared.messages import Message, OutboxFilled, ScalesDirty
 
@@ -23,16 +24,16 @@ def revive(run_ids: Collection[int]) -> list[Message]:
     return [OutboxFilled(), ScalesDirty()] if back else []
 
 
-def hear(team_id: int, writer_id: int) -> SeenWriter:
+def hear(sender: Principal, writer_id: int) -> SeenWriter:
     """Note that a writer lives and has nothing to say.
 
     Raises:
-        WriterNotFound: the team has no such writer.
+        WriterNotFound: the key reaches no such writer.
         RunDeleted: its run is gone.
         psycopg.OperationalError: the database is away.
     """
     with db.transaction() as tx:
-        seen = writers.mark_seen(tx, team_id, writer_id)
+        seen = writers.mark_seen(tx, sender.team_id, writer_id, sender.project_id)
     if seen is None:
         raise WriterNotFound(writer_id)
     if seen.deleted:

@@ -73,6 +73,13 @@ class TeamNotFound(Problem):
     code = "team_not_found"
 
 
+class ProjectForbidden(Problem):
+    """The key is good for another project only."""
+
+    status = 403
+    code = "project_forbidden"
+
+
 class WriterNotFound(Problem):
     """The key's team has no such writer."""
 

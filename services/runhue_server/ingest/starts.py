@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 from urllib.parse import quote
 
-from runhue_server.ingest.problems import RunDeleted, RunExists, RunNotFound, TeamNotFound
+from runhue_server.ingest.problems import ProjectForbidden, RunDeleted, RunExists, RunNotFound, TeamNotFound
 from runhue_server.ingest.wake import Waker
 from runhue_server.web.problems import Invalid
 from runhue_shared import db
@@ -33,7 +33,7 @@ def start_writer(
     Resuming blocks up to `FOLD_SECONDS` for batches on their way.
 
     Raises:
-        TeamNotFound, RunNotFound, RunExists, RunDeleted: see `_find_or_make`.
+        TeamNotFound, ProjectForbidden, RunNotFound, RunExists, RunDeleted: see `_find_or_make`.
         psycopg.OperationalError: the database is away.
     """
     if request.team not in (None, principal.team_name):
@@ -41,6 +41,12 @@ def start_writer(
             f"the key belongs to team {principal.team_name!r}, not to {request.team!r}",
             field="team",
             fix="leave team out, or use a key of that team",
+        )
+    if principal.project_name not in (None, request.project):
+        raise ProjectForbidden(
+            f"the key is good for project {principal.project_name!r} only, not for {request.project!r}",
+            field="project",
+            fix="log to that project, or use a key of the whole team",
         )
     with db.transaction() as tx:
         run, writer = _writer_of_run(tx, principal.team_id, request)

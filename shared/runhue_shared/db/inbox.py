@@ -13,7 +13,7 @@ LAST_SEQ = 2**40 - 1
 
 
 class WriterRow(NamedTuple):
-    """A writer as the accept path needs it; the last three are of its run."""
+    """A writer as the accept path needs it; the last four are of its run."""
 
     id: int
     team_id: int
@@ -24,6 +24,7 @@ class WriterRow(NamedTuple):
     stop_requested: bool
     deleted: bool
     state: str
+    project_id: int
 
 
 class InboxRow(NamedTuple):
@@ -55,7 +56,7 @@ def lock_free_writers(tx: Transaction, writer_ids: Sequence[int]) -> dict[int, W
     """
     rows = tx.execute(
         "SELECT w.id, w.team_id, w.run_id, w.part, w.durable_seq, w.applied_seq,"
-        " r.stop_requested, r.deleted_at IS NOT NULL, r.state"
+        " r.stop_requested, r.deleted_at IS NOT NULL, r.state, r.project_id"
         " FROM run_writer w JOIN run r ON r.id = w.run_id WHERE w.id = ANY(%s::int8[])"
         " FOR NO KEY UPDATE OF w SKIP LOCKED",
         (_array(writer_ids),),

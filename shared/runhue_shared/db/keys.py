@@ -7,11 +7,12 @@ import secrets
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import psycopg
+from psycopg.rows import class_row
 
 from runhue_shared.db import Transaction
 from runhue_shared.settings import Settings, settings
@@ -31,17 +32,38 @@ FIRST_KEY_LOCK = 0x52_55_4E_4B  # one process at a time makes the first key
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a key speaks for."""
+    """Who a key speaks for: a team, or one project of it when `project_id` is set."""
 
     team_id: int
     team_name: str
     scopes: frozenset[str]
     key_id: int
     key_name: str
+    project_id: int | None = None
+    project_name: str | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the key covers `scope`; `admin` covers all."""
         return scope in self.scopes or "admin" in self.scopes
+
+    def reaches(self, project_id: int) -> bool:
+        """Whether the key is good for that project of its team."""
+        return self.project_id in (None, project_id)
+
+
+class KeyRow(NamedTuple):
+    """A key as its team may see it; the key itself is nowhere."""
+
+    id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    project: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    replaced_by: int | None
 
 
 def new_key() -> str:
@@ -63,8 +85,9 @@ def create(
     *,
     key: str | None = None,
     expires_at: datetime | None = None,
+    project_id: int | None = None,
 ) -> str:
-    """Store a new key of the team and return it; it is never readable again.
+    """Store a new key of the team, or of one project of it, and return it; it is never readable again.
 
     Raises:
         ValueError: a scope is none of `SCOPES`.
@@ -74,9 +97,9 @@ def create(
         raise ValueError(f"scopes must be some of {sorted(SCOPES)}, got {sorted(scopes)}")
     key = key or new_key()
     tx.execute(
-        "INSERT INTO api_key (team_id, name, prefix, digest, scopes, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
-        (team_id, name, key[:PREFIX_LENGTH], digest(key, pepper), sorted(scopes), expires_at),
+        "INSERT INTO api_key (team_id, name, prefix, digest, scopes, expires_at, project_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        (team_id, name, key[:PREFIX_LENGTH], digest(key, pepper), sorted(scopes), expires_at, project_id),
     )
     return key
 
@@ -88,17 +111,17 @@ def authenticate(tx: Transaction, key: str, pepper: bytes) -> Principal | None:
         return None
     wanted = digest(key, pepper)
     rows = tx.execute(
-        "SELECT k.id, k.name, k.digest, k.scopes, t.id, t.name,"
+        "SELECT k.id, k.name, k.digest, k.scopes, t.id, t.name, p.id, p.name,"
         " k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute'"
-        " FROM api_key k JOIN team t ON t.id = k.team_id"
+        " FROM api_key k JOIN team t ON t.id = k.team_id LEFT JOIN project p ON p.id = k.project_id"
         " WHERE k.prefix = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())",
         (key[:PREFIX_LENGTH],),
     ).fetchall()
     found = None
-    for key_id, name, stored, scopes, team_id, team_name, stale in rows:
+    for key_id, name, stored, scopes, team_id, team_name, project_id, project_name, stale in rows:
         # Every candidate is compared, so that the time taken does not tell which one it was.
         if hmac.compare_digest(bytes(stored), wanted):
-            found = Principal(team_id, team_name, frozenset(scopes), key_id, name)
+            found = Principal(team_id, team_name, frozenset(scopes), key_id, name, project_id, project_name)
             if stale:
                 _note_use(tx, key_id)
     return found
@@ -120,6 +143,41 @@ def revoke(tx: Transaction, team_id: int, key_id: int) -> bool:
         (key_id, team_id),
     )
     return done.rowcount == 1
+
+
+def rotate(tx: Transaction, team_id: int, key_id: int, pepper: bytes, overlap: timedelta) -> str | None:
+    """A new key in the place of a team's valid one, which goes on for `overlap`; None when there is no such.
+
+    The new key has the old one's name, scopes, project and expiry.
+    """
+    rows = tx.execute(
+        "SELECT name, scopes, expires_at, project_id FROM api_key WHERE id = %s AND team_id = %s"
+        " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FOR UPDATE",
+        (key_id, team_id),
+    ).fetchall()
+    if not rows:
+        return None
+    name, scopes, expires_at, project_id = rows[0]
+    key = create(tx, team_id, name, scopes, pepper, expires_at=expires_at, project_id=project_id)
+    tx.execute(
+        "UPDATE api_key SET expires_at = least(expires_at, now() + %s),"
+        " replaced_by = (SELECT id FROM api_key WHERE digest = %s) WHERE id = %s",
+        (overlap, digest(key, pepper), key_id),
+    )
+    return key
+
+
+def keys_of_team(tx: Transaction, team_id: int) -> list[KeyRow]:
+    """The team's keys, the newest first, revoked and expired ones too."""
+    with tx.cursor(row_factory=class_row(KeyRow)) as cursor:
+        cursor.execute(
+            "SELECT k.id, k.name, k.prefix, k.scopes, p.name AS project, k.created_at, k.expires_at,"
+            " k.revoked_at, k.last_used_at, k.replaced_by"
+            " FROM api_key k LEFT JOIN project p ON p.id = k.project_id"
+            " WHERE k.team_id = %s ORDER BY k.id DESC",
+            (team_id,),
+        )
+        return cursor.fetchall()
 
 
 def team_id(tx: Transaction, name: str) -> int:

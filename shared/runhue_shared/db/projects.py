@@ -30,13 +30,18 @@ _PROJECT = (
 )
 
 
-def projects_of_team(tx: Transaction, team_id: int, limit: int, after: str = "") -> list[Project]:
-    """Up to `limit` projects in the code-point order of their names, from behind the name `after`."""
+def projects_of_team(
+    tx: Transaction, team_id: int, limit: int, after: str = "", only: int | None = None
+) -> list[Project]:
+    """Up to `limit` projects in the code-point order of their names, from behind the name `after`.
+
+    `only` is the id of the one project to look at, None for all.
+    """
     with tx.cursor(row_factory=class_row(Project)) as cursor:
         cursor.execute(
-            _PROJECT
-            + ' WHERE p.team_id = %s AND p.name COLLATE "C" > %s ORDER BY p.name COLLATE "C" LIMIT %s',
-            (team_id, after, limit),
+            _PROJECT + ' WHERE p.team_id = %s AND p.name COLLATE "C" > %s AND coalesce(p.id = %s, true)'
+            ' ORDER BY p.name COLLATE "C" LIMIT %s',
+            (team_id, after, only, limit),
         )
         return cursor.fetchall()
 

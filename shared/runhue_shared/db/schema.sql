@@ -20,7 +20,9 @@ CREATE TABLE public.api_key (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    last_used_at timestamp with time zone
+    last_used_at timestamp with time zone,
+    project_id integer,
+    replaced_by integer
 );
 ALTER TABLE public.api_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.api_key_id_seq
@@ -654,6 +656,7 @@ ALTER TABLE ONLY public.workspace
 ALTER TABLE ONLY public.workspace_read
     ADD CONSTRAINT workspace_read_pkey PRIMARY KEY (workspace_id);
 CREATE INDEX api_key_prefix ON public.api_key USING btree (prefix);
+CREATE INDEX api_key_team ON public.api_key USING btree (team_id, id);
 CREATE INDEX dead_letter_run ON public.dead_letter USING btree (run_id);
 CREATE INDEX run_by_age ON public.run USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, path, type);
@@ -677,6 +680,10 @@ ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_1_pkey;
 ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_2_pkey;
 ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_3_pkey;
 CREATE TRIGGER scale_gone AFTER DELETE ON public.scale REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.forget_scale_rows();
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES public.api_key(id) ON DELETE SET NULL;
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.color_settings

@@ -114,13 +114,16 @@ def add_writer(tx: Transaction, team_id: int, run: StartedRun, writer: str, star
     return Writer(int(row[0]), no, -1)
 
 
-def mark_seen(tx: Transaction, team_id: int, writer_id: int) -> SeenWriter | None:
-    """Note a sign of life of the team's writer; None when the team has no such writer."""
+def mark_seen(
+    tx: Transaction, team_id: int, writer_id: int, project_id: int | None = None
+) -> SeenWriter | None:
+    """Note a sign of life of the team's writer, of that project only if given; None when there is no such."""
     row = tx.execute(
         "UPDATE run_writer w SET last_seen_at = now() FROM run r"
-        " WHERE w.id = %s AND w.team_id = %s AND r.id = w.run_id RETURNING w.run_id, w.durable_seq,"
-        " w.applied_seq, r.stop_requested, r.deleted_at IS NOT NULL, r.state",
-        (writer_id, team_id),
+        " WHERE w.id = %s AND w.team_id = %s AND r.id = w.run_id AND coalesce(r.project_id = %s, true)"
+        " RETURNING w.run_id, w.durable_seq, w.applied_seq, r.stop_requested,"
+        " r.deleted_at IS NOT NULL, r.state",
+        (writer_id, team_id, project_id),
     ).fetchone()
     return None if row is None else SeenWriter(*row)
 

@@ -84,9 +84,9 @@ def _help(command: click.Command, parent: click.Context, name: str) -> list[str]
 
 
 def test_help_texts_are_the_golden_ones() -> None:
-    """Help changes on purpose only; `RUNHUE_WRITE_GOLDEN=1 pytest` writes the file anew."""
+    """Help changes on purpose only; `WRITE_GOLDEN=1 pytest` writes the file anew."""
     found = help_of_everything()
-    if os.environ.get("RUNHUE_WRITE_GOLDEN"):
+    if os.environ.get("WRITE_GOLDEN"):
         GOLDEN.write_text(found, encoding="utf-8")
 
     assert found == GOLDEN.read_text(encoding="utf-8")
