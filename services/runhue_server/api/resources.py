@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 
 from runhue_server.web.auth import needs
-from runhue_server.web.problems import NotFound
+from runhue_server.web.problems import Forbidden, NotFound
 from runhue_shared.db import Transaction, projects, runs, workspaces
 from runhue_shared.db.color_settings import WorkspaceUnknown
 from runhue_shared.db.keys import Principal
@@ -37,6 +37,20 @@ class RunNotFound(NotFound):
 
 class WorkspaceNotFound(NotFound):
     code = "workspace_not_found"
+
+
+def for_whole_team(principal: Principal) -> None:
+    """Pass a key that is good for every project of its team.
+
+    Raises:
+        Forbidden: it is good for one project only.
+    """
+    if principal.project_id is not None:
+        raise Forbidden(
+            f"key {principal.key_name!r} is good for project {principal.project_name!r} only",
+            field="project",
+            fix="use a key of the whole team",
+        )
 
 
 def project_of(tx: Transaction, principal: Principal, team: str, project: str) -> int:

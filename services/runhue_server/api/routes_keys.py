@@ -9,11 +9,10 @@ from starlette.responses import Response
 from runhue_server.api.answers import answer
 from runhue_server.api.documents import errors
 from runhue_server.api.models_keys import Keys, MadeKey, NewKey, Rotation
-from runhue_server.api.resources import Admin, project_of
-from runhue_server.web.problems import Forbidden, NotFound
+from runhue_server.api.resources import Admin, for_whole_team, project_of
+from runhue_server.web.problems import NotFound
 from runhue_shared import db
 from runhue_shared.db import keys
-from runhue_shared.db.keys import Principal
 from runhue_shared.settings import settings
 
 router = APIRouter(prefix="/api/v1", tags=["keys"])
@@ -27,7 +26,7 @@ class KeyNotFound(NotFound):
 
 @router.get("/keys", response_model=Keys, responses=errors(), summary="List the team's keys")
 def list_keys(principal: Admin) -> Response:
-    _of_whole_team(principal)
+    for_whole_team(principal)
     with db.transaction() as tx:
         found = keys.keys_of_team(tx, principal.team_id)
     return answer({"keys": [key._asdict() for key in found]})
@@ -37,7 +36,7 @@ def list_keys(principal: Admin) -> Response:
     "/keys", response_model=MadeKey, status_code=201, responses=errors(404), summary="Make a key, shown once"
 )
 def create_key(principal: Admin, body: NewKey) -> Response:
-    _of_whole_team(principal)
+    for_whole_team(principal)
     expires_at = None
     if body.expires_in_days is not None:
         expires_at = datetime.now(UTC) + timedelta(days=body.expires_in_days)
@@ -65,7 +64,7 @@ def create_key(principal: Admin, body: NewKey) -> Response:
     summary="Make a key that takes another's place",
 )
 def rotate_key(principal: Admin, key_id: KeyId, body: Rotation) -> Response:
-    _of_whole_team(principal)
+    for_whole_team(principal)
     overlap = timedelta(hours=body.overlap_hours)
     with db.transaction() as tx:
         key = keys.rotate(tx, principal.team_id, key_id, keys.pepper(settings()), overlap)
@@ -76,7 +75,7 @@ def rotate_key(principal: Admin, key_id: KeyId, body: Rotation) -> Response:
 
 @router.delete("/keys/{key_id}", status_code=204, responses=errors(404), summary="Revoke a key")
 def revoke_key(principal: Admin, key_id: KeyId) -> Response:
-    _of_whole_team(principal)
+    for_whole_team(principal)
     with db.transaction() as tx:
         if not keys.revoke(tx, principal.team_id, key_id):
             raise _missing(key_id)
@@ -87,12 +86,3 @@ def _missing(key_id: int) -> KeyNotFound:
     return KeyNotFound(
         f"the team has no valid key {key_id}", field="key_id", fix="list the keys with GET /api/v1/keys"
     )
-
-
-def _of_whole_team(principal: Principal) -> None:
-    if principal.project_id is not None:
-        raise Forbidden(
-            f"key {principal.key_name!r} is good for project {principal.project_name!r} only",
-            field="project",
-            fix="use a key of the whole team",
-        )

@@ -10,8 +10,16 @@ from runhue_server.api.answers import answer
 from runhue_server.api.cursors import cursor_of, place_of
 from runhue_server.api.documents import errors
 from runhue_server.api.models_runs import NewProject, ProjectDetail, Projects, Viewer
-from runhue_server.api.resources import ProjectName, ProjectNotFound, Reader, TeamName, Writer, project_of
-from runhue_server.web.problems import Forbidden, Problem
+from runhue_server.api.resources import (
+    ProjectName,
+    ProjectNotFound,
+    Reader,
+    TeamName,
+    Writer,
+    for_whole_team,
+    project_of,
+)
+from runhue_server.web.problems import Problem
 from runhue_shared import db
 from runhue_shared.db import projects, workspaces
 
@@ -63,12 +71,7 @@ def list_projects(
     summary="Make a project",
 )
 def create_project(principal: Writer, body: NewProject) -> Response:
-    if principal.project_id is not None:
-        raise Forbidden(
-            f"key {principal.key_name!r} is good for project {principal.project_name!r} only",
-            field="project",
-            fix="use a key of the whole team",
-        )
+    for_whole_team(principal)
     with db.transaction() as tx:
         if not projects.create_project(tx, principal.team_id, body.name):
             raise ProjectExists(
