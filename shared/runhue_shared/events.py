@@ -100,13 +100,27 @@ class MetricDefinition(msgspec.Struct, omit_defaults=True):
     hidden: bool = False
 
 
+class SummarySeen(msgspec.Struct, omit_defaults=True):
+    """The whole summary as a client that keeps its own (wandb's) sees it: nested JSON.
+
+    Where it agrees with what was logged nothing is stored by hand; where it differs, that is a manual value.
+    """
+
+    seq: int
+    values: dict[str, Any]
+
+
 class ConsoleLine(msgspec.Struct, omit_defaults=True):
-    """One line of stdout or stderr without its newline. `time` is Unix seconds."""
+    """One line of stdout or stderr without its newline. `time` is Unix seconds.
+
+    `number`: its place in the writer's console, when it may be said again; the later saying replaces it.
+    """
 
     seq: int
     stream: Literal["stdout", "stderr"]
     time: float
     text: str
+    number: int | None = None
 
 
 class Alert(msgspec.Struct, omit_defaults=True):
@@ -127,6 +141,27 @@ class RunAttributes(msgspec.Struct, omit_defaults=True):
     group: str | None = None
     job_type: str | None = None
     metadata: dict[str, Any] | None = None
+
+
+class MediaSetting(msgspec.Struct, omit_defaults=True):
+    """How media logged under `key` are shown, in the JSON shapes of wandb's config.
+
+    `kind` chart: `{panel_type, panel_config}` of a custom chart; legacy_chart: `{id, historyFieldSettings}`;
+    mask_classes and box_classes: `{type, key, value: {class id: name}}`, keyed
+    `<media key>_wandb_delimeter_<name of the mask or group>`.
+    """
+
+    seq: int
+    kind: Literal["chart", "legacy_chart", "mask_classes", "box_classes"]
+    key: str
+    value: dict[str, Any]
+
+
+class Rewind(msgspec.Struct, omit_defaults=True):
+    """Rows after `step` that earlier writers logged are taken back (wandb's resume_from)."""
+
+    seq: int
+    step: int
 
 
 class Finish(msgspec.Struct, omit_defaults=True):
@@ -153,6 +188,9 @@ class LogBatch(msgspec.Struct, omit_defaults=True):
     alerts: list[Alert] = []
     attributes: list[RunAttributes] = []
     finish: list[Finish] = []
+    summary_seen: list[SummarySeen] = []
+    media: list[MediaSetting] = []
+    rewind: list[Rewind] = []
 
 
 class StartWriter(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):

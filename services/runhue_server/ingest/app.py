@@ -13,16 +13,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runhue_server.ingest import liveness, start_rules
-from runhue_server.ingest.accept import Committer
 from runhue_server.ingest.batches import BatchRoute, is_batch_path
-from runhue_server.ingest.body import GRACE_SECONDS, BodyReader
-from runhue_server.ingest.load import Load
-from runhue_server.ingest.problems import WriterNotFound
-from runhue_server.ingest.refusals import Refusals
-from runhue_server.ingest.starts import start_writer
-from runhue_server.ingest.upkeep import Upkeep
-from runhue_server.ingest.wake import Waker
+from runhue_server.intake import liveness, start_rules
+from runhue_server.intake.accept import Committer
+from runhue_server.intake.body import GRACE_SECONDS, BodyReader
+from runhue_server.intake.load import Load
+from runhue_server.intake.problems import WriterNotFound
+from runhue_server.intake.refusals import Refusals
+from runhue_server.intake.starts import start_writer
+from runhue_server.intake.upkeep import Upkeep
+from runhue_server.intake.wake import Waker
 from runhue_server.web.auth import principal_of
 from runhue_server.web.health import health_routes
 from runhue_server.web.problems import install

@@ -7,10 +7,10 @@ import time
 
 from starlette.types import Receive, Scope, Send
 
-from runhue_server.ingest.accept import Answer, Arrival, Committer
-from runhue_server.ingest.body import BodyReader
-from runhue_server.ingest.load import Load
-from runhue_server.ingest.problems import (
+from runhue_server.intake.accept import Answer, Arrival, Committer
+from runhue_server.intake.body import BodyReader
+from runhue_server.intake.load import Load
+from runhue_server.intake.problems import (
     BodyTooLarge,
     BodyTooSlow,
     CrcMismatch,
@@ -18,7 +18,7 @@ from runhue_server.ingest.problems import (
     WriterNotFound,
     malformed_number,
 )
-from runhue_server.ingest.refusals import Refusals
+from runhue_server.intake.refusals import Refusals
 from runhue_server.web.auth import principal_of
 from runhue_server.web.problems import as_problem, problem_response
 from runhue_shared.db.inbox import LAST_SEQ

@@ -41,12 +41,16 @@ class InboxRow(NamedTuple):
 
 
 class WriterProgress(NamedTuple):
-    """What a group of batches makes of one writer: its mark, and how many came new and again."""
+    """What a group of batches makes of one writer: its mark, and how many came new and again.
+
+    `marks`: how far the files of a wandb client are durable, None leaves it as it is.
+    """
 
     id: int
     durable_seq: int
     received: int
     duplicates: int
+    marks: str | None = None
 
 
 def lock_free_writers(tx: Transaction, writer_ids: Sequence[int]) -> dict[int, WriterRow]:
@@ -76,7 +80,7 @@ def store(tx: Transaction, rows: Sequence[InboxRow], progress: Sequence[WriterPr
     Writers of `progress` were seen now; their marks must cover the rows.
     """
     *numbers, bodies = zip(*rows, strict=True) if rows else ((),) * len(InboxRow._fields)
-    marks = zip(*progress, strict=True)
+    *counts, marks = zip(*progress, strict=True)
     tx.execute(
         "WITH stored AS ("
         " INSERT INTO inbox (part, team_id, run_id, writer_id, seq_lo, seq_hi, codec, crc, body)"
@@ -84,10 +88,10 @@ def store(tx: Transaction, rows: Sequence[InboxRow], progress: Sequence[WriterPr
         "   %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %b::bytea[])"
         "   AS b (part, team, run, writer, lo, hi, crc, body))"
         " UPDATE run_writer w SET durable_seq = v.durable_seq, received = w.received + v.received,"
-        "  duplicates = w.duplicates + v.duplicates, last_seen_at = now()"
-        " FROM unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[])"
-        "  AS v (id, durable_seq, received, duplicates) WHERE w.id = v.id",
-        (ZSTD_MSGPACK, *map(_array, numbers), list(bodies), *map(_array, marks)),
+        "  duplicates = w.duplicates + v.duplicates, marks = coalesce(v.marks, w.marks), last_seen_at = now()"
+        " FROM unnest(%s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::text[])"
+        "  AS v (id, durable_seq, received, duplicates, marks) WHERE w.id = v.id",
+        (ZSTD_MSGPACK, *map(_array, numbers), list(bodies), *map(_array, counts), list(marks)),
     )
 
 

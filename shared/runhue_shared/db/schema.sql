@@ -32,6 +32,26 @@ ALTER TABLE public.api_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.api_key_reach (
+    key_id integer NOT NULL,
+    team_id integer NOT NULL
+);
+CREATE TABLE public.blob (
+    team_id integer NOT NULL,
+    sha256 bytea NOT NULL,
+    md5 bytea NOT NULL,
+    size bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT blob_md5_check CHECK ((length(md5) = 16)),
+    CONSTRAINT blob_sha256_check CHECK ((length(sha256) = 32))
+);
+CREATE TABLE public.client_summary (
+    run_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    client text NOT NULL,
+    ord bigint NOT NULL,
+    summary text NOT NULL
+);
 CREATE TABLE public.color_settings (
     workspace_id bigint NOT NULL,
     settings_rev integer NOT NULL,
@@ -39,6 +59,23 @@ CREATE TABLE public.color_settings (
     settings text NOT NULL,
     set_by text NOT NULL,
     set_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.custom_chart (
+    id integer NOT NULL,
+    team_id integer NOT NULL,
+    name text NOT NULL,
+    display_name text NOT NULL,
+    access text DEFAULT 'private'::text NOT NULL,
+    spec text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.custom_chart ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.custom_chart_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 CREATE TABLE public.dead_letter (
     id bigint NOT NULL,
@@ -58,6 +95,22 @@ ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+CREATE TABLE public.direct_upload (
+    key text NOT NULL,
+    team_id integer NOT NULL,
+    target text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.gateway_unknown (
+    operation text NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    client text NOT NULL,
+    count bigint DEFAULT 1 NOT NULL,
+    first_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT gateway_unknown_kind_check CHECK ((kind = ANY (ARRAY['operation'::text, 'field'::text, 'argument'::text, 'type'::text, 'input'::text, 'path'::text])))
 );
 CREATE TABLE public.inbox (
     part integer NOT NULL,
@@ -155,6 +208,15 @@ CREATE TABLE public.legend (
     categories text[] NOT NULL COLLATE pg_catalog."C",
     used_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE TABLE public.media_setting (
+    run_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    ord bigint NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT media_setting_kind_check CHECK ((kind = ANY (ARRAY['chart'::text, 'legacy_chart'::text, 'mask_classes'::text, 'box_classes'::text])))
+);
 CREATE TABLE public.metric (
     id integer NOT NULL,
     team_id integer NOT NULL,
@@ -178,6 +240,12 @@ ALTER TABLE public.metric ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+CREATE TABLE public.nested_key (
+    run_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    path text NOT NULL
 );
 CREATE TABLE public.outbox (
     id bigint NOT NULL,
@@ -234,8 +302,7 @@ CREATE TABLE public.run (
     deleted_at timestamp with time zone,
     stop_requested boolean DEFAULT false NOT NULL,
     writer_count integer DEFAULT 0 NOT NULL,
-    attributes_ord text DEFAULT '{}'::text NOT NULL,
-    CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text, 'crashed'::text, 'killed'::text])))
+    attributes_ord text DEFAULT '{}'::text NOT NULL
 )
 WITH (fillfactor='70');
 CREATE TABLE public.run_alert (
@@ -246,6 +313,18 @@ CREATE TABLE public.run_alert (
     text text NOT NULL,
     level text NOT NULL,
     raised_at double precision NOT NULL
+);
+CREATE TABLE public.run_client (
+    run_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    wandb_config text DEFAULT '{}'::text NOT NULL,
+    username text,
+    host text,
+    program text,
+    repo text,
+    commit text,
+    sweep text,
+    description text
 );
 CREATE TABLE public.run_config (
     team_id integer NOT NULL,
@@ -263,7 +342,27 @@ CREATE TABLE public.run_console (
     ord bigint NOT NULL,
     stream text NOT NULL,
     logged_at double precision NOT NULL,
-    line text NOT NULL
+    line text NOT NULL,
+    said bigint
+);
+CREATE TABLE public.run_file (
+    run_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    path text NOT NULL COLLATE pg_catalog."C",
+    sha256 bytea NOT NULL,
+    size bigint NOT NULL,
+    mimetype text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    id bigint NOT NULL
+);
+ALTER TABLE public.run_file ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.run_file_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 ALTER TABLE public.run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.run_id_seq
@@ -335,7 +434,9 @@ CREATE TABLE public.run_writer (
     exit_code integer,
     finished_at double precision,
     finish_newest_no integer,
-    last_seen_at timestamp with time zone DEFAULT now() NOT NULL
+    last_seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    client text,
+    marks text
 )
 WITH (fillfactor='50');
 ALTER TABLE public.run_writer ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -563,12 +664,26 @@ ALTER TABLE ONLY public.inbox ATTACH PARTITION public.inbox_2 FOR VALUES WITH (m
 ALTER TABLE ONLY public.inbox ATTACH PARTITION public.inbox_3 FOR VALUES WITH (modulus 4, remainder 3);
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.api_key_reach
+    ADD CONSTRAINT api_key_reach_pkey PRIMARY KEY (key_id, team_id);
+ALTER TABLE ONLY public.blob
+    ADD CONSTRAINT blob_pkey PRIMARY KEY (team_id, sha256);
+ALTER TABLE ONLY public.client_summary
+    ADD CONSTRAINT client_summary_pkey PRIMARY KEY (run_id, client);
 ALTER TABLE ONLY public.color_settings
     ADD CONSTRAINT color_settings_pkey PRIMARY KEY (workspace_id, settings_rev);
+ALTER TABLE ONLY public.custom_chart
+    ADD CONSTRAINT custom_chart_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.custom_chart
+    ADD CONSTRAINT custom_chart_team_id_name_key UNIQUE (team_id, name);
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_writer_id_seq_lo_key UNIQUE (writer_id, seq_lo);
+ALTER TABLE ONLY public.direct_upload
+    ADD CONSTRAINT direct_upload_pkey PRIMARY KEY (key);
+ALTER TABLE ONLY public.gateway_unknown
+    ADD CONSTRAINT gateway_unknown_pkey PRIMARY KEY (operation, kind, name, client);
 ALTER TABLE ONLY public.inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (part, id);
 ALTER TABLE ONLY public.inbox_0
@@ -583,12 +698,16 @@ ALTER TABLE ONLY public.inbox_partition
     ADD CONSTRAINT inbox_partition_pkey PRIMARY KEY (part);
 ALTER TABLE ONLY public.legend
     ADD CONSTRAINT legend_pkey PRIMARY KEY (team_id, legend_id);
+ALTER TABLE ONLY public.media_setting
+    ADD CONSTRAINT media_setting_pkey PRIMARY KEY (run_id, kind, key);
 ALTER TABLE ONLY public.metric_definition
     ADD CONSTRAINT metric_definition_pkey PRIMARY KEY (run_id, name);
 ALTER TABLE ONLY public.metric
     ADD CONSTRAINT metric_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.metric
     ADD CONSTRAINT metric_project_id_stream_folded_key UNIQUE (project_id, stream, folded);
+ALTER TABLE ONLY public.nested_key
+    ADD CONSTRAINT nested_key_pkey PRIMARY KEY (run_id, name);
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.project
@@ -597,10 +716,16 @@ ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_team_id_name_key UNIQUE (team_id, name);
 ALTER TABLE ONLY public.run_alert
     ADD CONSTRAINT run_alert_pkey PRIMARY KEY (run_id, ord);
+ALTER TABLE ONLY public.run_client
+    ADD CONSTRAINT run_client_pkey PRIMARY KEY (run_id);
 ALTER TABLE ONLY public.run_config
     ADD CONSTRAINT run_config_pkey PRIMARY KEY (run_id, path);
 ALTER TABLE ONLY public.run_console
     ADD CONSTRAINT run_console_pkey PRIMARY KEY (run_id, ord);
+ALTER TABLE ONLY public.run_file
+    ADD CONSTRAINT run_file_id_key UNIQUE (id);
+ALTER TABLE ONLY public.run_file
+    ADD CONSTRAINT run_file_pkey PRIMARY KEY (run_id, path);
 ALTER TABLE ONLY public.run_metric
     ADD CONSTRAINT run_metric_pkey PRIMARY KEY (run_id, metric_id, type);
 ALTER TABLE ONLY public.run
@@ -609,6 +734,8 @@ ALTER TABLE ONLY public.run
     ADD CONSTRAINT run_project_id_public_id_key UNIQUE (project_id, public_id);
 ALTER TABLE ONLY public.run_rejection
     ADD CONSTRAINT run_rejection_pkey PRIMARY KEY (run_id, code, field);
+ALTER TABLE public.run
+    ADD CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'running'::text, 'preempting'::text, 'preempted'::text, 'finished'::text, 'failed'::text, 'crashed'::text, 'killed'::text]))) NOT VALID;
 ALTER TABLE ONLY public.run_summary
     ADD CONSTRAINT run_summary_pkey PRIMARY KEY (run_id, metric_id);
 ALTER TABLE ONLY public.run_tail
@@ -657,14 +784,18 @@ ALTER TABLE ONLY public.workspace_read
     ADD CONSTRAINT workspace_read_pkey PRIMARY KEY (workspace_id);
 CREATE INDEX api_key_prefix ON public.api_key USING btree (prefix);
 CREATE INDEX api_key_team ON public.api_key USING btree (team_id, id);
+CREATE INDEX blob_by_md5 ON public.blob USING btree (team_id, md5);
 CREATE INDEX dead_letter_run ON public.dead_letter USING btree (run_id);
+CREATE INDEX direct_upload_by_age ON public.direct_upload USING btree (created_at);
 CREATE INDEX run_by_age ON public.run USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, path, type);
+CREATE INDEX run_file_by_blob ON public.run_file USING btree (team_id, sha256);
 CREATE INDEX run_live ON public.run USING btree (project_id) WHERE (state = 'running'::text);
 CREATE INDEX run_metric_by_metric ON public.run_metric USING btree (metric_id, type);
 CREATE INDEX run_running ON public.run USING btree (heartbeat_at) WHERE (state = 'running'::text);
 CREATE INDEX run_summary_by_metric ON public.run_summary USING btree (metric_id, type);
 CREATE INDEX run_tail_by_part ON public.run_tail USING btree (part);
+CREATE INDEX run_writer_by_client ON public.run_writer USING btree (run_id, client, no DESC) WHERE (client IS NOT NULL);
 CREATE INDEX scale_category_rank ON public.scale_category USING btree (scale_id, runs DESC, value);
 CREATE INDEX scale_dirty_due ON public.scale_dirty USING btree (scale_id, marked_at);
 CREATE INDEX scale_group_run_group ON public.scale_group_run USING btree (scale_id, md5(group_name));
@@ -682,26 +813,44 @@ ALTER INDEX public.inbox_pkey ATTACH PARTITION public.inbox_3_pkey;
 CREATE TRIGGER scale_gone AFTER DELETE ON public.scale REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION public.forget_scale_rows();
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.api_key_reach
+    ADD CONSTRAINT api_key_reach_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.api_key(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.api_key_reach
+    ADD CONSTRAINT api_key_reach_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES public.api_key(id) ON DELETE SET NULL;
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.client_summary
+    ADD CONSTRAINT client_summary_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.color_settings
     ADD CONSTRAINT color_settings_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES public.workspace(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.custom_chart
+    ADD CONSTRAINT custom_chart_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.media_setting
+    ADD CONSTRAINT media_setting_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.metric_definition
     ADD CONSTRAINT metric_definition_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.metric
     ADD CONSTRAINT metric_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.nested_key
+    ADD CONSTRAINT nested_key_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_alert
     ADD CONSTRAINT run_alert_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_client
+    ADD CONSTRAINT run_client_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_config
     ADD CONSTRAINT run_config_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_console
     ADD CONSTRAINT run_console_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_file
+    ADD CONSTRAINT run_file_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_file
+    ADD CONSTRAINT run_file_team_id_sha256_fkey FOREIGN KEY (team_id, sha256) REFERENCES public.blob(team_id, sha256);
 ALTER TABLE ONLY public.run_metric
     ADD CONSTRAINT run_metric_metric_id_fkey FOREIGN KEY (metric_id) REFERENCES public.metric(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_metric

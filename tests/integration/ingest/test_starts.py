@@ -125,7 +125,7 @@ def test_run_that_is_over_runs_again(sender: Sender, resume: str | None, resumed
 
 def test_resumed_writer_learns_where_the_run_stands(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """Step and runtime count batches that are durable and not folded; config and summary come along."""
-    monkeypatch.setattr("runhue_server.ingest.starts.FOLD_SECONDS", 0.1)
+    monkeypatch.setattr("runhue_server.intake.starts.FOLD_SECONDS", 0.1)
     first = sender.new_writer()
     sender.send_rows(first, [(3, {"loss": 1.0, "_runtime": 2.5}), (41, {"loss": 1.0, "_runtime": 1.5})])
     sender.send_rows(first, [(7, {"note": "text only"})], seq_lo=2)
@@ -142,7 +142,7 @@ def test_resumed_writer_learns_where_the_run_stands(sender: Sender, monkeypatch:
 
 def test_resumed_writer_is_told_of_one_moment(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch that is folded while the answer is made counts once it is durable, folded or not."""
-    monkeypatch.setattr("runhue_server.ingest.starts.FOLD_SECONDS", 0.1)
+    monkeypatch.setattr("runhue_server.intake.starts.FOLD_SECONDS", 0.1)
     first = sender.new_writer()
     sender.send_rows(first, [(41, {"loss": 1.0})])
     answers: list[Any] = []

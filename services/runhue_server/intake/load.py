@@ -4,7 +4,7 @@ import time
 
 from prometheus_client import Gauge
 
-from runhue_server.ingest.problems import InboxFull
+from runhue_server.intake.problems import InboxFull
 from runhue_server.web.problems import Unavailable
 from runhue_shared import db
 from runhue_shared.db import inbox

@@ -13,10 +13,10 @@ import structlog
 from prometheus_client import Counter, Histogram
 from psycopg_pool import PoolTimeout
 
-from runhue_server.ingest.liveness import revive
-from runhue_server.ingest.load import Load
-from runhue_server.ingest.problems import RunDeleted, SequenceGap, WriterNotFound
-from runhue_server.ingest.wake import Waker
+from runhue_server.intake.liveness import revive
+from runhue_server.intake.load import Load
+from runhue_server.intake.problems import RunDeleted, SequenceGap, WriterNotFound
+from runhue_server.intake.wake import Waker
 from runhue_server.web.problems import Broken, Problem, Unavailable
 from runhue_shared import db
 from runhue_shared.db import inbox
@@ -50,7 +50,11 @@ Answer = bytes | Problem
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """A batch that was read whole. `arrived` is monotonic seconds; `answer` belongs to `loop`."""
+    """A batch that was read whole. `arrived` is monotonic seconds; `answer` belongs to `loop`.
+
+    `marks`: what the writer's row keeps of how far the sender's own files are durable with this batch. Such a
+    batch was cut by this server, so it is new or it is refused: it cannot be known by its seq alone.
+    """
 
     sender: Principal
     writer_id: int
@@ -61,16 +65,18 @@ class Arrival:
     loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[Answer]"
     arrived: float
+    marks: str | None = None
 
 
 class WriterAdvance:
     """One writer within a group: which of its batches are new, which are durable already."""
 
-    __slots__ = ("duplicates", "durable_seq", "received", "writer")
+    __slots__ = ("duplicates", "durable_seq", "marks", "received", "writer")
 
     def __init__(self, writer: WriterRow) -> None:
         self.writer = writer
         self.durable_seq = writer.durable_seq
+        self.marks: str | None = None
         self.received = 0
         self.duplicates = 0
 
@@ -88,12 +94,13 @@ class WriterAdvance:
             raise WriterNotFound(batch.writer_id)
         if self.writer.deleted:
             raise RunDeleted
-        if batch.seq_hi <= self.durable_seq:
+        if batch.seq_hi <= self.durable_seq and batch.marks is None:
             self.duplicates += 1
             return False
         if batch.seq_lo != self.durable_seq + 1:
             raise SequenceGap(batch.seq_lo, self.durable_seq + 1)
         self.durable_seq = batch.seq_hi
+        self.marks = batch.marks or self.marks
         self.received += 1
         return True
 
@@ -125,7 +132,9 @@ def settle(tx: db.Transaction, group: Iterable[Arrival]) -> Settled:
         else:
             _place(settled, batch)
     progress = [
-        WriterProgress(advance.writer.id, advance.durable_seq, advance.received, advance.duplicates)
+        WriterProgress(
+            advance.writer.id, advance.durable_seq, advance.received, advance.duplicates, advance.marks
+        )
         for advance in settled.advances.values()
         if advance.received or advance.duplicates
     ]

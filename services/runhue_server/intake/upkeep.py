@@ -5,8 +5,8 @@ import threading
 import psycopg
 import structlog
 
-from runhue_server.ingest.load import Load
-from runhue_server.ingest.refusals import Refusals
+from runhue_server.intake.load import Load
+from runhue_server.intake.refusals import Refusals
 
 INTERVAL_SECONDS = 1.0
 STOP_SECONDS = 5.0

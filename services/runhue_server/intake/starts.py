@@ -8,8 +8,8 @@ import zlib
 from typing import Any
 from urllib.parse import quote
 
-from runhue_server.ingest.problems import ProjectForbidden, RunDeleted, RunExists, RunNotFound, TeamNotFound
-from runhue_server.ingest.wake import Waker
+from runhue_server.intake.problems import ProjectForbidden, RunDeleted, RunExists, RunNotFound, TeamNotFound
+from runhue_server.intake.wake import Waker
 from runhue_server.web.problems import Invalid
 from runhue_shared import db
 from runhue_shared.db import colors, documents, inbox, projects, runs, writers

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from runhue_server.ingest.problems import RunDeleted, WriterNotFound
+from runhue_server.intake.problems import RunDeleted, WriterNotFound
 from runhue_shared import db
 from runhue_shared.db import colors, writers
 from runhue_shared.db.keys import Principal

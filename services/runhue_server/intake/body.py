@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from starlette.types import Message, Receive
 
-from runhue_server.ingest.load import Load
-from runhue_server.ingest.problems import BodyTooLarge, BodyTooSlow, ClientGone
+from runhue_server.intake.load import Load
+from runhue_server.intake.problems import BodyTooLarge, BodyTooSlow, ClientGone
 
 GRACE_SECONDS = 30.0
 SLOWEST_BYTES_PER_SECOND = 16 * 1024

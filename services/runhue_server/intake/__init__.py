@@ -1,0 +1,1 @@
+"""Taking in what writers say, whatever wire it came by: used by ingest and gateway."""
