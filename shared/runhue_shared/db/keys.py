@@ -136,6 +136,36 @@ def _note_use(tx: Transaction, key_id: int) -> None:
     )
 
 
+class Team(NamedTuple):
+    """A team that a key reaches."""
+
+    id: int
+    name: str
+
+
+def team_reached(tx: Transaction, key_id: int, name: str) -> Team | None:
+    """The team of that name, when the key is good for it beside its own."""
+    if "\0" in name:
+        return None
+    row = tx.execute(
+        "SELECT t.id, t.name FROM team t JOIN api_key_reach r ON r.team_id = t.id"
+        " WHERE r.key_id = %s AND t.name = %s",
+        (key_id, name),
+    ).fetchone()
+    return None if row is None else Team(*row)
+
+
+def teams_reached(tx: Transaction, key_id: int) -> list[Team]:
+    """Every team that the key is good for, its own first."""
+    rows = tx.execute(
+        "SELECT t.id, t.name FROM api_key k JOIN team t ON t.id = k.team_id WHERE k.id = %(key)s"
+        " UNION ALL (SELECT t.id, t.name FROM api_key_reach r JOIN team t ON t.id = r.team_id"
+        " WHERE r.key_id = %(key)s ORDER BY t.name)",
+        {"key": key_id},
+    )
+    return [Team(*row) for row in rows]
+
+
 def revoke(tx: Transaction, team_id: int, key_id: int) -> bool:
     """Refuse the key from now on; False when the team has no such key. Idempotent."""
     done = tx.execute(
