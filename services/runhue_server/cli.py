@@ -21,6 +21,8 @@ from runhue_server.stack import Stack
 DEFAULT_DATA_DIR = "runhue-data"
 API_PORT = 8080
 INGEST_PORT = 8081
+GATEWAY_PORT = 8082
+DEFAULT_PORTS = {"api": API_PORT, "ingest": INGEST_PORT, "gateway": GATEWAY_PORT}
 READY = 200
 HEARTBEAT_LIMIT_SECONDS = 30
 FOLLOW_SECONDS = 0.3
@@ -63,9 +65,26 @@ def server_commands() -> None:
     show_default=True,
     help="Ingest; 0: free one.",
 )
+@click.option(
+    "--gateway-port",
+    type=PORT,
+    default=GATEWAY_PORT,
+    envvar="RUNHUE_GATEWAY_PORT",
+    show_envvar=True,
+    show_default=True,
+    help="Gateway for wandb clients, which the API forwards to; 0: free one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 @click.option("--verbose", is_flag=True, help="Print what the processes log.")
-def up(data_dir: Path, host: str, port: int, ingest_port: int, as_json: bool, verbose: bool) -> None:
+def up(
+    data_dir: Path,
+    host: str,
+    port: int,
+    ingest_port: int,
+    gateway_port: int,
+    as_json: bool,
+    verbose: bool,
+) -> None:
     """Start everything here and stay until Ctrl-C.
 
     Postgres and Valkey are started from wheels or PATH unless RUNHUE_DATABASE_URL or DATABASE_URL, and
@@ -78,6 +97,7 @@ def up(data_dir: Path, host: str, port: int, ingest_port: int, as_json: bool, ve
         host=host,
         api_port=port,
         ingest_port=ingest_port,
+        gateway_port=gateway_port,
         database_url=_first_set("RUNHUE_DATABASE_URL", "DATABASE_URL"),
         redis_url=_first_set("RUNHUE_REDIS_URL", "REDIS_URL"),
         console=Console(),
@@ -161,6 +181,8 @@ In another terminal:
   export RUNHUE_API_KEY=$(cat {key_file})
 or once for this user:
   runhue login --host {stack.api_url} --key-stdin < {key_file}
+Scripts that say `import wandb` need no change:
+  export WANDB_BASE_URL={stack.api_url} WANDB_API_KEY=$(cat {key_file})
 
 Ctrl-C stops it; the data stays.
 """
@@ -183,9 +205,7 @@ def _near(path: Path) -> str:
 @click.option(
     "--host", default="127.0.0.1", envvar="RUNHUE_HOST", show_default=True, help="Address to listen on."
 )
-@click.option(
-    "--port", type=PORT, default=None, help="Port; RUNHUE_API_PORT or RUNHUE_INGEST_PORT when not given."
-)
+@click.option("--port", type=PORT, default=None, help="Port; RUNHUE_API_PORT and the like when not given.")
 @click.option(
     "--fd", type=click.IntRange(3), default=None, help="Number of an open listening socket to use instead."
 )
@@ -275,8 +295,7 @@ def _http_problem(port: int) -> str:
 
 
 def _port_of(name: str) -> int:
-    default = API_PORT if name == "api" else INGEST_PORT
-    return int(os.environ.get(f"RUNHUE_{name.upper()}_PORT") or default)
+    return int(os.environ.get(f"RUNHUE_{name.upper()}_PORT") or DEFAULT_PORTS[name])
 
 
 def _run(role: Callable[[], None]) -> None:

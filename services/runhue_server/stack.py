@@ -55,7 +55,7 @@ class Stack:
     Args:
         data_dir: made when missing; everything that must last is in it (see `embedded.data_directory`).
         host: address the HTTP services listen on.
-        api_port, ingest_port: 0 to 65535; 0 takes a free one, which a restarted service keeps.
+        api_port, ingest_port, gateway_port: 0 to 65535; 0 takes a free one, which a restarted service keeps.
         services: which of `SERVICES` to run; `()` gives the two servers and the schema only.
         database_url, redis_url: servers to use instead of embedded ones.
         schema: whether to migrate and make the first key before the services start.
@@ -75,6 +75,7 @@ class Stack:
         host: str = "127.0.0.1",
         api_port: int = 0,
         ingest_port: int = 0,
+        gateway_port: int = 0,
         services: Sequence[str] = SERVICES,
         database_url: str = "",
         redis_url: str = "",
@@ -93,7 +94,7 @@ class Stack:
         self.services = tuple(services)
         self.database_url = database_url
         self.redis_url = redis_url
-        self._ports = {"api": api_port, "ingest": ingest_port}
+        self._ports = {"api": api_port, "ingest": ingest_port, "gateway": gateway_port}
         self._sockets: dict[str, socket.socket] = {}
         self._schema = schema
         self._environ = dict(os.environ if environ is None else environ)
@@ -115,6 +116,11 @@ class Stack:
     @property
     def ingest_url(self) -> str:
         return self._url("ingest")
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the gateway itself listens; clients reach it under `api_url` too."""
+        return self._url("gateway")
 
     @property
     def api_key_file(self) -> Path:
@@ -316,6 +322,7 @@ class Stack:
             "RUNHUE_REDIS_URL": self.redis_url,
             "RUNHUE_DATA_DIR": str(self.data_dir),
             "RUNHUE_HOST": self.host,
+            "RUNHUE_GATEWAY_HOST": self._reachable_host(),
             **urls,
         }
         for variable, name in (("RUNHUE_PUBLIC_URL", "api"), ("RUNHUE_PUBLIC_INGEST_URL", "ingest")):
@@ -374,7 +381,7 @@ def listen(name: str, host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        option = "--port" if name == "api" else "--ingest-port"
+        option = "--port" if name == "api" else f"--{name}-port"
         raise StackError(
             f"{name} cannot listen on {host} port {port} ({error.strerror}): "
             f"give another with {option}; 0 takes a free one"

@@ -20,7 +20,8 @@ class Settings(BaseSettings):
     Sizes are bytes, durations are seconds unless the name says otherwise. `max_batch_bytes`
     and `flush_interval_ms` are what senders are told; above `inbox_high_water_rows` ingest
     answers 429; a running run that is silent for `heartbeat_timeout` becomes crashed;
-    `recolor_*` is how long changes are coalesced; `key_pepper` is mixed into stored key digests.
+    `recolor_*` is how long changes are coalesced; `key_pepper` is mixed into stored key digests;
+    `gateway_host` and `gateway_port` are where the API finds the gateway.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -32,6 +33,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
     ingest_port: int = Field(default=8081, ge=0, le=65535)
+    gateway_port: int = Field(default=8082, ge=0, le=65535)
+    gateway_host: str = "127.0.0.1"
     public_url: str = ""
     public_ingest_url: str = ""
 
@@ -56,6 +59,12 @@ class Settings(BaseSettings):
 
     log_level: str = "info"
     log_json: bool = False
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the API forwards what the wandb client asks for."""
+        host = f"[{self.gateway_host}]" if ":" in self.gateway_host else self.gateway_host
+        return f"http://{host}:{self.gateway_port}"
 
 
 @lru_cache(maxsize=1)

@@ -21,6 +21,7 @@ SERVERS = {"postgres", "valkey"}
 ROLES = {
     "migrate": ["migrate"],
     "ingest": ["serve", "ingest"],
+    "gateway": ["serve", "gateway"],
     "api": ["serve", "api"],
     "aggregation": ["worker", "aggregation"],
     "coloring": ["worker", "coloring"],

@@ -29,6 +29,7 @@ from runhue_server.api import (
 )
 from runhue_server.api.documents import finish
 from runhue_server.api.feed import Feeds
+from runhue_server.api.forward import Forward
 from runhue_server.api.measures import MeasuredRequests, measure_waiting_work
 from runhue_server.api.noticing import Readers
 from runhue_server.api.requests import BoundedBodies, known_parameters_only
@@ -91,6 +92,7 @@ def create_app() -> FastAPI:
     app.include_router(routes_server.pages)
     app.add_middleware(BoundedBodies)
     app.add_middleware(MeasuredRequests)
+    app.add_middleware(Forward)
     measure_waiting_work()
     problems.install(app)
     app.add_exception_handler(InvalidFilter, _filter_refused)

@@ -72,6 +72,12 @@ def project_page(team: str, project: str, request: Request) -> Response:
     return _project_page(team, project, request)
 
 
+@pages.get("/{team}/{project}/{view}")
+def project_view(team: str, project: str, view: str, request: Request) -> Response:  # noqa: ARG001
+    """`/workspace`, `/sweeps` and the like, as the wandb client prints them: one page so far."""
+    return _project_page(team, project, request)
+
+
 @pages.get("/{team}/{project}/runs/{run}")
 def run_page(team: str, project: str, run: str, request: Request) -> Response:
     return _project_page(team, project, request, run)

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from runhue._public_api import Api, Workspace
-from runhue_server.cli import API_PORT, INGEST_PORT
+from runhue_server.cli import API_PORT, GATEWAY_PORT, INGEST_PORT
 from runhue_server.demo.expected import SETTINGS, SHOWN_DIFFERENCES, differences
 from runhue_server.demo.processes import Training, TrainingFailed
 from runhue_server.demo.screen import Watcher, follow, watching
@@ -42,7 +42,12 @@ def demo(data_dir: Path, leave: bool, fast: bool) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console.print(f"starting Postgres, Valkey and the services on {data_dir}", soft_wrap=True)
     try:
-        with Stack(data_dir, api_port=free_port(API_PORT), ingest_port=free_port(INGEST_PORT)) as stack:
+        with Stack(
+            data_dir,
+            api_port=free_port(API_PORT),
+            ingest_port=free_port(INGEST_PORT),
+            gateway_port=free_port(GATEWAY_PORT),
+        ) as stack:
             verified = show_runs(stack, console, FAST_PAUSE if fast else PAUSE)
             if not leave:
                 stay(stack, console)

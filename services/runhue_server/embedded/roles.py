@@ -16,7 +16,11 @@ from runhue_server.embedded.redis import check_policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-APPS = {"ingest": "runhue_server.ingest.app:create_app", "api": "runhue_server.api.app:create_app"}
+APPS = {
+    "ingest": "runhue_server.ingest.app:create_app",
+    "gateway": "runhue_server.gateway.app:create_app",
+    "api": "runhue_server.api.app:create_app",
+}
 QUEUES = {"aggregation": "runhue_server.aggregation.tasks", "coloring": "runhue_server.coloring.tasks"}
 SWEEPER = "runhue_server.sweeper.loop"
 HEARTBEAT_SECONDS = 2

@@ -41,6 +41,7 @@ PRELOADED = (
     "fastapi",
     "fastapi.openapi.utils",
     "fastapi.responses",
+    "graphql",
     "httptools",
     "kombu.transport.redis",
     "kombu.asynchronous.hub",

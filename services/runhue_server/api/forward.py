@@ -1,0 +1,98 @@
+"""Requests of the wandb client go on to the gateway: one address is page, API and WANDB_BASE_URL.
+
+Bodies are passed on piece by piece; nothing is held. A gateway that is away is answered as 503 with
+`Retry-After`, which that client waits for; most other statuses would make it drop its data.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import httpx
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from runhue_server.web.problems import Unavailable, problem_response
+from runhue_shared.settings import settings
+
+PATHS = re.compile(
+    r"/(graphql|storage/.*|files/.*|artifacts/.*|artifactsV2/.*|sdk/otel/.*|oidc/.*|authorize|ready)\Z",
+    re.DOTALL,
+)
+"""What the client asks for under its base URL. `/files/` is no team's page: see `routes_server`."""
+
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 300.0
+CONNECTIONS = 200
+HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade"}
+)
+"""Headers of one connection, not of the request (RFC 9110, section 7.6.1)."""
+
+
+class Forward:
+    """ASGI middleware: the gateway's paths go to the gateway, all others to `app`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._client: httpx.AsyncClient | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not PATHS.match(scope["path"].removeprefix(_prefix())):
+            await self._app(scope, receive, send)
+            return
+        try:
+            response = await self._exchange(Request(scope, receive))
+        except (httpx.TransportError, ClientDisconnect):
+            response = problem_response(Unavailable("the gateway is not reachable right now"))
+        await response(scope, receive, send)
+
+    async def _exchange(self, request: Request) -> Response:
+        client = self._gateway()
+        sent = client.build_request(
+            request.method,
+            httpx.URL(raw_path=_target(request.scope)),
+            headers=_headers(request),
+            content=_body(request),
+        )
+        answer = await client.send(sent, stream=True)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
+        return StreamingResponse(
+            answer.aiter_raw(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
+        )
+
+    def _gateway(self) -> httpx.AsyncClient:
+        # Made with the first request: a client belongs to the event loop that it is used in.
+        if self._client is None:
+            limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+            timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+            self._client = httpx.AsyncClient(
+                base_url=settings().gateway_url, limits=limits, timeout=timeout, trust_env=False
+            )
+        return self._client
+
+
+def _prefix() -> str:
+    """The path of the server's public address: the client puts it in front, the gateway takes it off."""
+    return urlsplit(settings().public_url).path.rstrip("/")
+
+
+def _target(scope: Scope) -> bytes:
+    """Path and query as they came, not decoded and encoded again."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def _headers(request: Request) -> list[tuple[str, str]]:
+    kept = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
+    told = [] if "x-forwarded-proto" in request.headers else [("x-forwarded-proto", request.url.scheme)]
+    return kept + told
+
+
+def _body(request: Request) -> AsyncIterator[bytes] | None:
+    """The body piece by piece; None for a request that has none."""
+    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+    return request.stream() if has_body else None
