@@ -16,13 +16,13 @@ from runhue_server.embedded import roles
 from runhue_server.embedded.console import Console, LogFollower
 from runhue_server.embedded.errors import StackError
 from runhue_server.embedded.readiness import http_status
-from runhue_server.stack import Stack
+from runhue_server.stack import FIXTURES, SERVICES, Stack
 
 DEFAULT_DATA_DIR = "runhue-data"
 API_PORT = 8080
 INGEST_PORT = 8081
 GATEWAY_PORT = 8082
-DEFAULT_PORTS = {"api": API_PORT, "ingest": INGEST_PORT, "gateway": GATEWAY_PORT}
+DEFAULT_PORTS = {"api": API_PORT, "ingest": INGEST_PORT, "gateway": GATEWAY_PORT, FIXTURES: 0}
 READY = 200
 HEARTBEAT_LIMIT_SECONDS = 30
 FOLLOW_SECONDS = 0.3
@@ -74,6 +74,7 @@ def server_commands() -> None:
     show_default=True,
     help="Gateway for wandb clients, which the API forwards to; 0: free one.",
 )
+@click.option("--fixtures-port", type=PORT, default=None, hidden=True, help="Accounts for acceptance suites.")
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one line of JSON.")
 @click.option("--verbose", is_flag=True, help="Print what the processes log.")
 def up(
@@ -82,6 +83,7 @@ def up(
     port: int,
     ingest_port: int,
     gateway_port: int,
+    fixtures_port: int | None,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -98,6 +100,8 @@ def up(
         api_port=port,
         ingest_port=ingest_port,
         gateway_port=gateway_port,
+        fixtures_port=fixtures_port or 0,
+        services=SERVICES if fixtures_port is None else (*SERVICES, FIXTURES),
         database_url=_first_set("RUNHUE_DATABASE_URL", "DATABASE_URL"),
         redis_url=_first_set("RUNHUE_REDIS_URL", "REDIS_URL"),
         console=Console(),

@@ -40,6 +40,9 @@ from runhue_server.embedded.supervise import ChildSpec, Supervisor
 HTTP_SERVICES = ("ingest", "api")
 WORKERS = ("aggregation", "coloring")
 SERVICES = (*HTTP_SERVICES, *WORKERS, "sweeper")
+FIXTURES = "fixtures"
+"""Accounts for acceptance suites of clients: never one of the services unless it is asked for."""
+
 ZYGOTE_LAYER = 1
 SERVICE_LAYER = 2
 START_SECONDS = 60.0
@@ -55,8 +58,9 @@ class Stack:
     Args:
         data_dir: made when missing; everything that must last is in it (see `embedded.data_directory`).
         host: address the HTTP services listen on.
-        api_port, ingest_port, gateway_port: 0 to 65535; 0 takes a free one, which a restarted service keeps.
-        services: which of `SERVICES` to run; `()` gives the two servers and the schema only.
+        api_port, ingest_port, gateway_port, fixtures_port: 0 to 65535; 0 takes a free one, which a restarted
+            service keeps.
+        services: which of `SERVICES`, and `FIXTURES`, to run; `()` gives the two servers and the schema only.
         database_url, redis_url: servers to use instead of embedded ones.
         schema: whether to migrate and make the first key before the services start.
         forking: whether the services are forks of one process that imported everything (Linux), which
@@ -76,6 +80,7 @@ class Stack:
         api_port: int = 0,
         ingest_port: int = 0,
         gateway_port: int = 0,
+        fixtures_port: int = 0,
         services: Sequence[str] = SERVICES,
         database_url: str = "",
         redis_url: str = "",
@@ -84,7 +89,7 @@ class Stack:
         environ: Mapping[str, str] | None = None,
         console: Console | None = None,
     ) -> None:
-        unknown = set(services) - set(SERVICES)
+        unknown = set(services) - {*SERVICES, FIXTURES}
         if unknown:
             raise ValueError(
                 f"services must be some of {', '.join(SERVICES)}, got {', '.join(sorted(unknown))}"
@@ -94,7 +99,12 @@ class Stack:
         self.services = tuple(services)
         self.database_url = database_url
         self.redis_url = redis_url
-        self._ports = {"api": api_port, "ingest": ingest_port, "gateway": gateway_port}
+        self._ports = {
+            "api": api_port,
+            "ingest": ingest_port,
+            "gateway": gateway_port,
+            FIXTURES: fixtures_port,
+        }
         self._sockets: dict[str, socket.socket] = {}
         self._schema = schema
         self._environ = dict(os.environ if environ is None else environ)
@@ -121,6 +131,10 @@ class Stack:
     def gateway_url(self) -> str:
         """Where the gateway itself listens; clients reach it under `api_url` too."""
         return self._url("gateway")
+
+    @property
+    def fixtures_url(self) -> str:
+        return self._url(FIXTURES)
 
     @property
     def api_key_file(self) -> Path:
@@ -238,7 +252,7 @@ class Stack:
     def _start(self) -> None:
         self._directory = DataDirectory(self.data_dir)
         stop_orphans(self._directory.run / "processes.json", self._console)
-        for name in HTTP_SERVICES:
+        for name in (*HTTP_SERVICES, FIXTURES):
             if name in self.services:
                 self._sockets[name] = listen(name, self.host, self._ports[name])
         supervisor = Supervisor(self._directory.logs, self._directory.run, self._environ, self._console)

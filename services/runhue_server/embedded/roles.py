@@ -20,6 +20,7 @@ APPS = {
     "ingest": "runhue_server.ingest.app:create_app",
     "gateway": "runhue_server.gateway.app:create_app",
     "api": "runhue_server.api.app:create_app",
+    "fixtures": "runhue_server.fixtures.app:create_app",
 }
 QUEUES = {"aggregation": "runhue_server.aggregation.tasks", "coloring": "runhue_server.coloring.tasks"}
 SWEEPER = "runhue_server.sweeper.loop"
