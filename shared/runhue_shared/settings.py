@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+GIBIBYTE = 1024 * MEBIBYTE
 PREFIX = "RUNHUE_"
 
 
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
     max_config_bytes: int = Field(default=MEBIBYTE, ge=1024)
     max_json_depth: int = Field(default=64, ge=1)
     inbox_high_water_rows: int = Field(default=200_000, ge=1)
+
+    blob_url: str = Field(default="", pattern=r"^(s3://[^/]+(/.*)?|file:///.*)?$")
+    blob_direct: bool = True
+    blob_public_endpoint: str = ""
+    max_file_bytes: int = Field(default=5 * GIBIBYTE, ge=1024)
 
     flush_interval_ms: int = Field(default=1000, ge=10)
     heartbeat_timeout: float = Field(default=300.0, gt=0)

@@ -99,8 +99,11 @@ ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
 CREATE TABLE public.direct_upload (
     key text NOT NULL,
     team_id integer NOT NULL,
+    owner text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
     target text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    expected text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 CREATE TABLE public.gateway_unknown (
     operation text NOT NULL,
@@ -787,6 +790,7 @@ CREATE INDEX api_key_team ON public.api_key USING btree (team_id, id);
 CREATE INDEX blob_by_md5 ON public.blob USING btree (team_id, md5);
 CREATE INDEX dead_letter_run ON public.dead_letter USING btree (run_id);
 CREATE INDEX direct_upload_by_age ON public.direct_upload USING btree (created_at);
+CREATE INDEX direct_upload_by_owner ON public.direct_upload USING btree (owner, name);
 CREATE INDEX run_by_age ON public.run USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, path, type);
 CREATE INDEX run_file_by_blob ON public.run_file USING btree (team_id, sha256);

@@ -27,11 +27,16 @@ CREATE TABLE run_file (
 CREATE INDEX run_file_by_blob ON run_file (team_id, sha256);
 
 -- Uploads that go straight to the object store and are adopted once they are there. `target`: JSON, what the
--- bytes become.
+-- bytes become; `owner` and `name` say whose file it is, e.g. run:12 and media/images/a.png; `expected`: JSON,
+-- what is known of the bytes.
 CREATE TABLE direct_upload (
     key text PRIMARY KEY,
     team_id int NOT NULL,
+    owner text NOT NULL,
+    name text NOT NULL COLLATE "C",
     target text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
+    expected text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX direct_upload_by_owner ON direct_upload (owner, name);
 CREATE INDEX direct_upload_by_age ON direct_upload (created_at);

@@ -1,0 +1,1 @@
+"""Bytes in and out by HTTP: signed addresses, uploads and downloads; ingest, gateway and API use it."""
