@@ -6,6 +6,8 @@ RunhueError
 │   ├── RunFinished     a call on a run that is finished
 │   ├── BadKey          a metric or config key that cannot be stored (also ValueError)
 │   ├── BadValue        a value that cannot be stored (also TypeError)
+│   │   └── BadMedia    an image, table, ... of the wrong shape or over a limit (also ValueError)
+│   ├── LibraryMissing  what was asked for needs an optional library (also ImportError)
 │   ├── StepWentBack    only under `Settings(strict_steps=True)` (also ValueError)
 │   └── ConfigChanged   a config key got another value without `allow_val_change` (also ValueError)
 └── ServerError         the server said no, or nothing
@@ -45,6 +47,14 @@ class BadKey(UsageError, ValueError):
 
 class BadValue(UsageError, TypeError):
     """A value that cannot be stored."""
+
+
+class BadMedia(BadValue, ValueError):
+    """Media of a shape, format or size that cannot be stored; says which argument, and what can be."""
+
+
+class LibraryMissing(UsageError, ImportError):
+    """An optional library is not installed; says which, and the extra that brings it."""
 
 
 class StepWentBack(UsageError, ValueError):

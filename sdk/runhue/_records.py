@@ -98,6 +98,26 @@ class SystemSampled(msgspec.Struct, array_like=True, tag=12):
     values: dict[str, int | float]
 
 
+class FileSaved(msgspec.Struct, array_like=True, tag=13):
+    """A file of the run: `path` in it, `sha256` in hex, `size` in bytes, `name` in the spool's `files/`.
+
+    Appended ahead of the record that names the path, so that no row names bytes that are not kept.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    name: str
+
+
+class MediaShown(msgspec.Struct, array_like=True, tag=14):
+    """How media under `key` are shown: `runhue_shared.events.MediaSetting`."""
+
+    kind: Literal["chart", "legacy_chart", "mask_classes", "box_classes"]
+    key: str
+    value: dict[str, Any]
+
+
 Record = (
     OpenValues
     | RowValues
@@ -111,6 +131,8 @@ Record = (
     | AttributesChanged
     | WriterFinished
     | SystemSampled
+    | FileSaved
+    | MediaShown
 )
 
 ROW_VALUES = 2

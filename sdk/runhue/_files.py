@@ -1,0 +1,146 @@
+"""Files that a process logs: kept in the spool, content and name, until the server has them.
+
+`SpoolFiles` owns the folder `files/` of one spool. `FileStage` collects what one call keeps, so that
+a call that fails leaves nothing behind.
+"""
+
+import hashlib
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runhue import _records as records
+from runhue._errors import BadMedia
+
+FILES = "files"
+COPY_BYTES = 1024 * 1024
+
+
+class SpoolFiles:
+    """The folder of the bytes that wait for delivery. Without `folder` nothing is kept (mode disabled).
+
+    A kept file is never changed. Bytes that are there already are linked, not written again; each
+    record has a name of its own, so that one can be deleted while another still waits.
+    """
+
+    def __init__(self, folder: Path | None, warn: Callable[[str], None]) -> None:
+        self.warn = warn
+        self._folder = None if folder is None else folder / FILES
+        self._numbers = itertools.count()
+        self._names: dict[str, str] = {}
+
+    def put(self, content: bytes | Path) -> tuple[str, str, int]:
+        """Keep the bytes; (name in the folder, sha256 in hex, size).
+
+        Raises:
+            BadMedia: `content` is a file that cannot be read.
+            OSError: the folder cannot be written.
+        """
+        name = f"{next(self._numbers):08d}"
+        if self._folder is None:
+            sha256, size = _copy(content, None)
+            return name, sha256, size
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        if isinstance(content, bytes):
+            sha256, size = hashlib.sha256(content).hexdigest(), len(content)
+            if not self._link(sha256, name):
+                _copy(content, self._folder / name)
+        else:
+            sha256, size = _copy(content, self._folder / name)
+            self._link(sha256, name)
+        self._names[sha256] = name
+        return name, sha256, size
+
+    def drop(self, name: str) -> None:
+        """Take back what was kept."""
+        if self._folder is not None:
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _link(self, sha256: str, name: str) -> bool:
+        """Let `name` be the bytes that are here under another name; False when they are not."""
+        known = self._names.get(sha256)
+        if known is None or self._folder is None:
+            return False
+        temporary = self._folder / f".{name}"
+        try:
+            os.link(self._folder / known, temporary)
+            temporary.replace(self._folder / name)
+        except OSError:  # delivered and gone, or a file system without links
+            return False
+        return True
+
+
+def _copy(content: bytes | Path, target: Path | None) -> tuple[str, int]:
+    """Write `target`, when there is one; (sha256, size) of what was read."""
+    if isinstance(content, bytes):
+        if target is not None:
+            target.write_bytes(content)
+        return hashlib.sha256(content).hexdigest(), len(content)
+    digest, size = hashlib.sha256(), 0
+    try:
+        source = content.open("rb")
+    except OSError as error:
+        raise BadMedia(f"{content} cannot be read: {error.strerror or error}") from error
+    with source, open(os.devnull if target is None else target, "wb") as copy:  # noqa: PTH123  # one of two
+        while chunk := source.read(COPY_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+            copy.write(chunk)
+    return digest.hexdigest(), size
+
+
+class FileStage:
+    """What one call keeps, in order: `records` for the spool, ahead of the record that names them.
+
+    A context: when it is left by an exception, the kept bytes are taken back.
+    """
+
+    def __init__(self, files: SpoolFiles, shown: dict[tuple[str, str], dict[str, Any]]) -> None:
+        self.records: list[records.FileSaved | records.MediaShown] = []
+        self._files = files
+        self._shown = shown
+
+    def __enter__(self) -> "FileStage":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.discard()
+
+    def put(self, content: bytes | Path, path: Callable[[str], str]) -> records.FileSaved:
+        """Keep bytes under the path that `path` gives for their sha256 (hex).
+
+        Raises:
+            BadMedia: `content` is a file that cannot be read.
+        """
+        name, sha256, size = self._files.put(content)
+        kept = records.FileSaved(path(sha256), sha256, size, name)
+        self.records.append(kept)
+        return kept
+
+    def set_media(self, kind: str, key: str, value: dict[str, Any]) -> None:
+        """Record how media are shown, unless that was the last word on it already."""
+        if self._shown.get((kind, key)) != value:
+            self.records.append(records.MediaShown(kind, key, value))  # type: ignore[arg-type]  # one of MediaSetting's kinds
+
+    def warn(self, sentence: str) -> None:
+        """Tell the user something."""
+        self._files.warn(sentence)
+
+    def recorded(self) -> None:
+        """The records are in the spool: remember what was said of media."""
+        for record in self.records:
+            if isinstance(record, records.MediaShown):
+                self._shown[record.kind, record.key] = record.value
+
+    def discard(self) -> None:
+        """Take back the bytes that were kept."""
+        for record in self.records:
+            if isinstance(record, records.FileSaved):
+                self._files.drop(record.name)
+        self.records.clear()
