@@ -1,0 +1,466 @@
+"""Artifacts: from the wish of a client to a committed version with a number and aliases."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from psycopg.rows import class_row
+
+from runhue_shared.db import Transaction
+
+State = Literal["PENDING", "COMMITTED", "DELETED"]
+Direction = Literal["input", "output"]
+
+LATEST = "latest"
+"""The alias that always is with the newest version of a collection."""
+
+
+class Artifact(NamedTuple):
+    """An artifact with the names that lead to it; `version` is its number in its own sequence.
+
+    `digest` is hex, `metadata` JSON, `size` bytes, `manifest` the SHA-256 of the stored list of files.
+    `ttl_seconds`: -1 as the collection says, -2 never. `run` is the public id of the run that logged it.
+    """
+
+    id: int
+    team_id: int
+    team: str
+    project_id: int
+    project: str
+    collection_id: int
+    collection: str
+    type: str
+    state: State
+    version: int | None
+    digest: str
+    description: str | None
+    metadata: str | None
+    ttl_seconds: int
+    tags: list[str]
+    run_id: int | None
+    run: str | None
+    history_step: int | None
+    size: int
+    file_count: int
+    manifest: bytes | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Wish(NamedTuple):
+    """What a client wants to log. Both client ids are of its own choice; '' when it gave none."""
+
+    digest: str
+    client_id: str
+    sequence_client_id: str
+    distributed_id: str | None
+    description: str | None
+    metadata: str | None
+    ttl_seconds: int
+    tags: list[str]
+    aliases: list[str]
+    run_id: int | None
+    history_step: int | None
+
+
+class Member(NamedTuple):
+    """A version of a collection: which artifact has which number there."""
+
+    id: int
+    collection_id: int
+    artifact_id: int
+    version: int
+    created_at: datetime
+
+
+class Alias(NamedTuple):
+    """A name of an artifact in one of its collections."""
+
+    artifact_id: int
+    collection_id: int
+    collection: str
+    kind: str
+    team: str
+    project_id: int
+    project: str
+    alias: str
+
+
+class Edit(NamedTuple):
+    """Changes of an artifact's own attributes; None leaves one as it is."""
+
+    description: str | None = None
+    metadata: str | None = None
+    ttl_seconds: int | None = None
+    tags_to_add: Sequence[str] = ()
+    tags_to_remove: Sequence[str] = ()
+
+
+_ARTIFACT = (
+    "SELECT a.id, a.team_id, t.name AS team, a.project_id, p.name AS project, a.collection_id,"
+    " c.name AS collection, y.name AS type, a.state, m.version, a.digest, a.description, a.metadata,"
+    " a.ttl_seconds, a.tags, a.run_id, r.public_id AS run, a.history_step, a.size, a.file_count, a.manifest,"
+    " a.created_at, a.updated_at"
+    " FROM artifact a JOIN artifact_collection c ON c.id = a.collection_id"
+    " JOIN artifact_type y ON y.id = c.type_id JOIN project p ON p.id = a.project_id"
+    " JOIN team t ON t.id = a.team_id LEFT JOIN run r ON r.id = a.run_id"
+    " LEFT JOIN artifact_membership m ON m.collection_id = a.collection_id AND m.artifact_id = a.id"
+)
+
+
+def artifact(tx: Transaction, artifact_id: int) -> Artifact | None:
+    """The artifact of that id, of whichever team, in whichever state."""
+    with tx.cursor(row_factory=class_row(Artifact)) as cursor:
+        cursor.execute(_ARTIFACT + " WHERE a.id = %s", (artifact_id,))
+        return cursor.fetchone()
+
+
+def artifacts(tx: Transaction, artifact_ids: Collection[int]) -> dict[int, Artifact]:
+    """Artifacts by id, of those that are there."""
+    with tx.cursor(row_factory=class_row(Artifact)) as cursor:
+        cursor.execute(_ARTIFACT + " WHERE a.id = ANY(%s)", (list(artifact_ids),))
+        return {found.id: found for found in cursor}
+
+
+def lock_artifact(tx: Transaction, artifact_id: int) -> Artifact | None:
+    """`artifact`, and nobody else changes it until the transaction ends."""
+    tx.execute("SELECT 1 FROM artifact WHERE id = %s FOR UPDATE", (artifact_id,))
+    return artifact(tx, artifact_id)
+
+
+def known_to_client(tx: Transaction, team_id: int, client_id: str) -> int | None:
+    """What became of the artifact that a client calls so."""
+    row = tx.execute(
+        "SELECT artifact_id FROM artifact_client WHERE team_id = %s AND client_id = %s", (team_id, client_id)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def remember_client(tx: Transaction, team_id: int, client_id: str, artifact_id: int) -> None:
+    """Note what an artifact is called by a client; the first one to say it holds."""
+    tx.execute(
+        "INSERT INTO artifact_client (team_id, client_id, artifact_id) VALUES (%s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (team_id, client_id, artifact_id),
+    )
+
+
+def clients_artifact(tx: Transaction, team_ids: Sequence[int], client_id: str) -> int | None:
+    """The artifact that a client of one of the teams calls so; of a sequence's id, its newest version."""
+    row = tx.execute(
+        "SELECT coalesce(k.artifact_id, (SELECT l.artifact_id FROM artifact_alias l"
+        "  WHERE l.collection_id = k.collection_id AND l.alias = 'latest'))"
+        " FROM artifact_client k WHERE k.team_id = ANY(%s) AND k.client_id = %s",
+        (list(team_ids), client_id),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def pending_part(tx: Transaction, collection_id: int, distributed_id: str) -> int | None:
+    """The artifact that several clients are logging together under that id."""
+    row = tx.execute(
+        "SELECT id FROM artifact WHERE collection_id = %s AND distributed_id = %s AND state = 'PENDING'",
+        (collection_id, distributed_id),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def insert_pending(tx: Transaction, team_id: int, project_id: int, collection_id: int, wish: Wish) -> int:
+    """The id of a new artifact of the sequence that waits for its files."""
+    row = tx.execute(
+        "INSERT INTO artifact (team_id, project_id, collection_id, digest, distributed_id, description,"
+        " metadata, ttl_seconds, tags, wanted_aliases, run_id, history_step)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        (
+            team_id,
+            project_id,
+            collection_id,
+            wish.digest,
+            wish.distributed_id,
+            wish.description,
+            wish.metadata,
+            wish.ttl_seconds,
+            wish.tags,
+            wish.aliases,
+            wish.run_id,
+            wish.history_step,
+        ),
+    ).fetchall()[0]
+    return int(row[0])
+
+
+def want_aliases(tx: Transaction, artifact_id: int, aliases: Sequence[str]) -> None:
+    """Have a pending artifact get these aliases too."""
+    tx.execute(
+        "UPDATE artifact SET wanted_aliases = wanted_aliases ||"
+        " ARRAY(SELECT n FROM unnest(%s::text[]) n WHERE n <> ALL(wanted_aliases)) WHERE id = %s",
+        (list(aliases), artifact_id),
+    )
+
+
+def set_content(
+    tx: Transaction, artifact_id: int, digest: str, manifest: bytes, size: int, file_count: int
+) -> None:
+    """Make a pending artifact a committed one."""
+    tx.execute(
+        "UPDATE artifact SET state = 'COMMITTED', digest = %s, manifest = %s, size = %s, file_count = %s,"
+        " committed_at = now(), updated_at = now() WHERE id = %s",
+        (digest, manifest, size, file_count, artifact_id),
+    )
+
+
+def wanted_aliases(tx: Transaction, artifact_id: int) -> list[str]:
+    """The aliases that a pending artifact is to get."""
+    row = tx.execute("SELECT wanted_aliases FROM artifact WHERE id = %s", (artifact_id,)).fetchone()
+    return [] if row is None else row[0]
+
+
+def join_collection(tx: Transaction, team_id: int, collection_id: int, artifact_id: int) -> Member:
+    """Make the artifact the newest version of a locked collection; its number stays when it is one already."""
+    added = tx.execute(
+        "INSERT INTO artifact_membership (team_id, collection_id, artifact_id, version)"
+        " SELECT %s, id, %s, next_version FROM artifact_collection WHERE id = %s"
+        " ON CONFLICT (collection_id, artifact_id) DO NOTHING",
+        (team_id, artifact_id, collection_id),
+    )
+    if added.rowcount:
+        tx.execute(
+            "UPDATE artifact_collection SET next_version = next_version + 1, updated_at = now()"
+            " WHERE id = %s",
+            (collection_id,),
+        )
+        give_aliases(tx, team_id, collection_id, artifact_id, [LATEST])
+    return member(tx, collection_id, artifact_id)
+
+
+def member(tx: Transaction, collection_id: int, artifact_id: int) -> Member:
+    """The artifact's place in a collection that it is in."""
+    with tx.cursor(row_factory=class_row(Member)) as cursor:
+        cursor.execute(
+            "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
+            " WHERE collection_id = %s AND artifact_id = %s",
+            (collection_id, artifact_id),
+        )
+        return cursor.fetchall()[0]
+
+
+def give_aliases(
+    tx: Transaction, team_id: int, collection_id: int, artifact_id: int, aliases: Sequence[str]
+) -> None:
+    """Let these names of the collection mean this artifact, whatever they meant before."""
+    tx.execute(
+        "INSERT INTO artifact_alias (team_id, collection_id, alias, artifact_id)"
+        " SELECT %s, %s, n, %s FROM unnest(%s::text[]) n ON CONFLICT (collection_id, alias)"
+        " DO UPDATE SET artifact_id = excluded.artifact_id",
+        (team_id, collection_id, artifact_id, sorted(set(aliases))),
+    )
+
+
+def take_aliases(tx: Transaction, collection_id: int, artifact_id: int, aliases: Sequence[str]) -> None:
+    """Take names away from the artifact; what means another one stays."""
+    tx.execute(
+        "DELETE FROM artifact_alias WHERE collection_id = %s AND artifact_id = %s AND alias = ANY(%s)",
+        (collection_id, artifact_id, list(aliases)),
+    )
+
+
+def keep_only_aliases(tx: Transaction, collection_id: int, artifact_id: int, aliases: Sequence[str]) -> None:
+    """Take every name but these away from the artifact."""
+    tx.execute(
+        "DELETE FROM artifact_alias WHERE collection_id = %s AND artifact_id = %s AND alias <> ALL(%s)",
+        (collection_id, artifact_id, list(aliases)),
+    )
+
+
+def aliases_of(tx: Transaction, artifact_ids: Collection[int]) -> dict[int, list[Alias]]:
+    """Names of artifacts in all their collections, by artifact and in code-point order."""
+    found: dict[int, list[Alias]] = {artifact_id: [] for artifact_id in artifact_ids}
+    with tx.cursor(row_factory=class_row(Alias)) as cursor:
+        cursor.execute(
+            "SELECT l.artifact_id, l.collection_id, c.name AS collection, c.kind, t.name AS team,"
+            " c.project_id, p.name AS project, l.alias FROM artifact_alias l"
+            " JOIN artifact_collection c ON c.id = l.collection_id JOIN project p ON p.id = c.project_id"
+            " JOIN team t ON t.id = c.team_id WHERE l.artifact_id = ANY(%s) ORDER BY l.alias, l.collection_id",
+            (list(artifact_ids),),
+        )
+        for row in cursor:
+            found[row.artifact_id].append(row)
+    return found
+
+
+def aliases_of_collection(tx: Transaction, collection_id: int, limit: int, after: str = "") -> list[str]:
+    """Up to `limit` names in use in the collection, from behind the name `after`."""
+    rows = tx.execute(
+        "SELECT alias FROM artifact_alias WHERE collection_id = %s AND alias > %s ORDER BY alias LIMIT %s",
+        (collection_id, after, limit),
+    )
+    return [alias for (alias,) in rows]
+
+
+def member_named(tx: Transaction, collection_id: int, name: str) -> Member | None:
+    """The version of a collection that an alias, `v<number>` or a digest means; an alias goes first."""
+    version = int(name[1:]) if name[:1] == "v" and name[1:].isascii() and name[1:].isdigit() else None
+    with tx.cursor(row_factory=class_row(Member)) as cursor:
+        cursor.execute(
+            "SELECT m.id, m.collection_id, m.artifact_id, m.version, m.created_at FROM artifact_membership m"
+            " JOIN artifact a ON a.id = m.artifact_id LEFT JOIN artifact_alias l"
+            "  ON l.collection_id = m.collection_id AND l.artifact_id = m.artifact_id AND l.alias = %(name)s"
+            " WHERE m.collection_id = %(collection)s"
+            "  AND (l.alias IS NOT NULL OR m.version = %(version)s OR a.digest = %(name)s)"
+            " ORDER BY l.alias IS NULL, m.version DESC LIMIT 1",
+            {"collection": collection_id, "name": name, "version": version},
+        )
+        return cursor.fetchone()
+
+
+def latest(tx: Transaction, collection_id: int) -> int | None:
+    """The artifact that `latest` means in the collection."""
+    row = tx.execute(
+        "SELECT artifact_id FROM artifact_alias WHERE collection_id = %s AND alias = %s",
+        (collection_id, LATEST),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def members(
+    tx: Transaction, collection_id: int, limit: int, after: int | None = None, *, oldest_first: bool = False
+) -> list[Member]:
+    """Up to `limit` versions, the newest first unless asked otherwise, from behind the number `after`."""
+    comparison, direction = (">", "ASC") if oldest_first else ("<", "DESC")
+    with tx.cursor(row_factory=class_row(Member)) as cursor:
+        cursor.execute(
+            "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
+            f" WHERE collection_id = %s AND coalesce(version {comparison} %s, true)"  # noqa: S608  # fixed words
+            f" ORDER BY version {direction} LIMIT %s",
+            (collection_id, after, limit),
+        )
+        return cursor.fetchall()
+
+
+def memberships(tx: Transaction, artifact_id: int) -> list[Member]:
+    """Every collection that the artifact is a version of, in the order in which it joined."""
+    with tx.cursor(row_factory=class_row(Member)) as cursor:
+        cursor.execute(
+            "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
+            " WHERE artifact_id = %s ORDER BY id",
+            (artifact_id,),
+        )
+        return cursor.fetchall()
+
+
+def leave_collection(tx: Transaction, collection_id: int, artifact_id: int) -> None:
+    """Make the artifact no version of it any more; `latest` goes to the newest that is left."""
+    tx.execute(
+        "DELETE FROM artifact_membership WHERE collection_id = %s AND artifact_id = %s",
+        (collection_id, artifact_id),
+    )
+    tx.execute(
+        "INSERT INTO artifact_alias (team_id, collection_id, alias, artifact_id)"
+        " SELECT team_id, collection_id, %s, artifact_id FROM artifact_membership WHERE collection_id = %s"
+        " ORDER BY version DESC LIMIT 1 ON CONFLICT DO NOTHING",
+        (LATEST, collection_id),
+    )
+
+
+def edit(tx: Transaction, artifact_id: int, change: Edit) -> None:
+    """Change attributes; tags keep the order in which they were added."""
+    tx.execute(
+        "UPDATE artifact SET description = coalesce(%(description)s, description),"
+        " metadata = coalesce(%(metadata)s, metadata), ttl_seconds = coalesce(%(ttl)s, ttl_seconds),"
+        " tags = ARRAY(SELECT tag FROM unnest(tags || ARRAY(SELECT n FROM unnest(%(add)s::text[]) n"
+        "  WHERE n <> ALL(tags))) AS tag WHERE tag <> ALL(%(remove)s::text[])),"
+        " updated_at = now() WHERE id = %(id)s",
+        {
+            "id": artifact_id,
+            "description": change.description,
+            "metadata": change.metadata,
+            "ttl": change.ttl_seconds,
+            "add": list(change.tags_to_add),
+            "remove": list(change.tags_to_remove),
+        },
+    )
+
+
+def delete(tx: Transaction, artifact_id: int) -> None:
+    """Forget the content; the row stays, so that a run still tells that it made one. Idempotent.
+
+    The artifact must have left its collections.
+    """
+    tx.execute("DELETE FROM artifact_file WHERE artifact_id = %s", (artifact_id,))
+    tx.execute("DELETE FROM artifact_manifest WHERE artifact_id = %s", (artifact_id,))
+    tx.execute(
+        "UPDATE artifact SET state = 'DELETED', manifest = NULL, updated_at = now() WHERE id = %s",
+        (artifact_id,),
+    )
+
+
+def expired(tx: Transaction, limit: int) -> list[int]:
+    """Up to `limit` artifacts whose time is over."""
+    rows = tx.execute(
+        "SELECT id FROM artifact WHERE state = 'COMMITTED' AND ttl_seconds > 0"
+        " AND committed_at < now() - make_interval(secs => ttl_seconds) ORDER BY id LIMIT %s",
+        (limit,),
+    )
+    return [artifact_id for (artifact_id,) in rows]
+
+
+def record_use(
+    tx: Transaction,
+    team_id: int,
+    run_id: int,
+    artifact_id: int,
+    direction: Direction,
+    used_as: str | None = None,
+) -> None:
+    """Note that the run reads or writes the artifact; saying it again changes nothing."""
+    tx.execute(
+        "INSERT INTO run_artifact (team_id, run_id, artifact_id, direction, used_as)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (team_id, run_id, artifact_id, direction, used_as),
+    )
+
+
+def artifacts_of_run(
+    tx: Transaction, run_id: int, direction: Direction, limit: int, after: int = 0
+) -> list[Artifact]:
+    """Up to `limit` committed artifacts that the run reads or writes, by id, from behind the id `after`."""
+    with tx.cursor(row_factory=class_row(Artifact)) as cursor:
+        cursor.execute(
+            _ARTIFACT + " JOIN run_artifact u ON u.artifact_id = a.id WHERE u.run_id = %s"
+            " AND u.direction = %s AND a.id > %s AND a.state = 'COMMITTED' ORDER BY a.id LIMIT %s",
+            (run_id, direction, after, limit),
+        )
+        return cursor.fetchall()
+
+
+def count_artifacts_of_run(tx: Transaction, run_id: int, direction: Direction) -> int:
+    """How many committed artifacts the run reads or writes."""
+    row = tx.execute(
+        "SELECT count(*) FROM run_artifact u JOIN artifact a ON a.id = u.artifact_id"
+        " WHERE u.run_id = %s AND u.direction = %s AND a.state = 'COMMITTED'",
+        (run_id, direction),
+    ).fetchall()[0]
+    return int(row[0])
+
+
+class RunName(NamedTuple):
+    """A run with the names that lead to it."""
+
+    id: int
+    public_id: str
+    project_id: int
+    project: str
+    team: str
+
+
+def runs_of_artifact(tx: Transaction, artifact_id: int, direction: Direction, limit: int) -> list[RunName]:
+    """Up to `limit` undeleted runs that read or wrote the artifact, the newest first."""
+    with tx.cursor(row_factory=class_row(RunName)) as cursor:
+        cursor.execute(
+            "SELECT r.id, r.public_id, r.project_id, p.name AS project, t.name AS team FROM run_artifact u"
+            " JOIN run r ON r.id = u.run_id AND r.deleted_at IS NULL JOIN project p ON p.id = r.project_id"
+            " JOIN team t ON t.id = r.team_id WHERE u.artifact_id = %s AND u.direction = %s"
+            " ORDER BY r.id DESC LIMIT %s",
+            (artifact_id, direction, limit),
+        )
+        return cursor.fetchall()
