@@ -17,6 +17,7 @@ FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 COMMANDS = {
     "colors": "runhue._cli.colors:colors",
     "doctor": "runhue._cli.doctor:doctor",
+    "import": "runhue._cli.importing:importing",
     "keys": "runhue._cli.keys:keys",
     "login": "runhue._cli.login:login",
     "metrics": "runhue._cli.listings:metrics",
