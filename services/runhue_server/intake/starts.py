@@ -33,7 +33,7 @@ def start_writer(
     Resuming blocks up to `FOLD_SECONDS` for batches on their way.
 
     Raises:
-        TeamNotFound, ProjectForbidden, RunNotFound, RunExists, RunDeleted: see `_find_or_make`.
+        TeamNotFound, ProjectForbidden, RunNotFound, RunExists, RunDeleted: see `find_or_make_run`.
         psycopg.OperationalError: the database is away.
     """
     if request.team not in (None, principal.team_name):
@@ -42,12 +42,7 @@ def start_writer(
             field="team",
             fix="leave team out, or use a key of that team",
         )
-    if principal.project_name not in (None, request.project):
-        raise ProjectForbidden(
-            f"the key is good for project {principal.project_name!r} only, not for {request.project!r}",
-            field="project",
-            fix="log to that project, or use a key of the whole team",
-        )
+    require_project(principal, request.project)
     with db.transaction() as tx:
         run, writer = _writer_of_run(tx, principal.team_id, request)
     waker.wake([OutboxFilled(), ScalesDirty()])
@@ -71,6 +66,16 @@ def start_writer(
     return answer
 
 
+def require_project(principal: Principal, project: str) -> None:
+    """Raises ProjectForbidden: the key is good for another project only."""
+    if principal.project_name not in (None, project):
+        raise ProjectForbidden(
+            f"the key is good for project {principal.project_name!r} only, not for {project!r}",
+            field="project",
+            fix="log to that project, or use a key of the whole team",
+        )
+
+
 def run_url(settings: Settings, team: str, project: str, run: str) -> str:
     """Where people see the run."""
     base = settings.public_url or f"http://{settings.host}:{settings.api_port}"
@@ -83,8 +88,8 @@ def part_of(team_id: int, run: str) -> int:
 
 
 def _writer_of_run(tx: db.Transaction, team_id: int, request: StartWriter) -> tuple[StartedRun, Writer]:
-    project_id = _project_id(tx, team_id, request.project)
-    run, is_new = _find_or_make(tx, team_id, project_id, request)
+    project_id = made_project(tx, team_id, request.project)
+    run, is_new = find_or_make_run(tx, team_id, project_id, request)
     writer = writers.find_writer(tx, run.id, request.writer)
     if writer is not None:
         return run, writer
@@ -95,14 +100,19 @@ def _writer_of_run(tx: db.Transaction, team_id: int, request: StartWriter) -> tu
             fix="choose another id, or resume with 'allow'",
         )
     if not is_new:
-        _change_attributes(tx, run.id, request)
+        change_attributes(tx, run.id, request)
     writer = writers.add_writer(tx, team_id, run, request.writer, request.started_at)
     writers.announce(tx, [run.id])
     colors.mark_runs(tx, project_id, [run.id])
     return run, writer
 
 
-def _change_attributes(tx: db.Transaction, run_id: int, request: StartWriter) -> None:
+def change_attributes(tx: db.Transaction, run_id: int, request: StartWriter) -> None:
+    """Change what the request says of a run that is there.
+
+    Raises:
+        Invalid: it cannot be stored.
+    """
     changes = _attributes(request)
     if not changes:
         return
@@ -112,7 +122,12 @@ def _change_attributes(tx: db.Transaction, run_id: int, request: StartWriter) ->
         raise Invalid(str(refused), field=refused.field, limit=refused.limit, fix=refused.fix) from refused
 
 
-def _project_id(tx: db.Transaction, team_id: int, name: str) -> int:
+def made_project(tx: db.Transaction, team_id: int, name: str) -> int:
+    """The id of the team's project of that name, which is made when it is new.
+
+    Raises:
+        RunNotFound: someone deleted it at the same moment.
+    """
     found = projects.project_id(tx, team_id, name)
     if found is None:
         projects.create_project(tx, team_id, name)
@@ -122,7 +137,7 @@ def _project_id(tx: db.Transaction, team_id: int, name: str) -> int:
     return found
 
 
-def _find_or_make(
+def find_or_make_run(
     tx: db.Transaction, team_id: int, project_id: int, request: StartWriter
 ) -> tuple[StartedRun, bool]:
     """(the run, locked; whether it was made now).
@@ -183,7 +198,7 @@ def _attributes(request: StartWriter) -> dict[str, Any]:
 
 def _add_what_was_logged(answer: WriterStarted, run: StartedRun, waker: Waker, max_bytes: int) -> None:
     """Fill in where the run stands, over all that is durable: batches on the way are waited for."""
-    _wait_until_folded(run, waker)
+    wait_until_folded(run.id, run.part, waker)
     with db.snapshot() as tx:
         last_step, runtime = writers.last_place(tx, run.id)
         # Not folded in time: the steps at least are exact.
@@ -198,16 +213,18 @@ def _add_what_was_logged(answer: WriterStarted, run: StartedRun, waker: Waker, m
     answer.summary = _speakable(summary)
 
 
-def _wait_until_folded(run: StartedRun, waker: Waker) -> None:
-    deadline = time.monotonic() + FOLD_SECONDS
-    while not _is_folded(run) and time.monotonic() < deadline:
-        waker.wake([LogBatchStored(part=run.part)])
+def wait_until_folded(run_id: int, part: int, waker: Waker, seconds: float = FOLD_SECONDS) -> bool:
+    """Wait until everything durable of the run is folded, for at most `seconds`; whether it is."""
+    deadline = time.monotonic() + seconds
+    while not (done := _is_folded(run_id)) and time.monotonic() < deadline:
+        waker.wake([LogBatchStored(part=part)])
         time.sleep(FOLD_PAUSE)
+    return done
 
 
-def _is_folded(run: StartedRun) -> bool:
+def _is_folded(run_id: int) -> bool:
     with db.transaction() as tx:
-        return writers.is_folded(tx, run.id)
+        return writers.is_folded(tx, run_id)
 
 
 def _place_in(body: bytes, max_bytes: int) -> tuple[int, float]:
