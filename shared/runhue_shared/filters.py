@@ -39,7 +39,10 @@ ATTRIBUTES: Mapping[str, FieldType] = MappingProxyType(
         "tags": "texts",
         "notes": "text",
         "created_at": "time",
+        "heartbeat_at": "time",
         "duration": "number",
+        "host": "text",
+        "username": "text",
     }
 )
 """Fields of a run that are neither config nor summary, with what they hold. `duration` is seconds."""

@@ -18,7 +18,7 @@ from runhue_shared import db
 from runhue_shared.db import colors, documents, runs, writers
 from runhue_shared.db.documents import EditRefused
 from runhue_shared.db.filtering import check_patterns
-from runhue_shared.db.runs import Order
+from runhue_shared.db.run_order import Order
 from runhue_shared.filters import Filter, InvalidFilter, field_named, parse_json
 
 router = APIRouter(prefix="/api/v1/projects/{team}/{project}/runs", tags=["runs"])

@@ -24,7 +24,17 @@ _ATTRIBUTES = {
     "job_type": sql.SQL('r.job_type COLLATE "C"'),
     "notes": sql.SQL('r.notes COLLATE "C"'),
     "created_at": sql.SQL("extract(epoch FROM r.created_at)::float8"),
+    "heartbeat_at": sql.SQL("extract(epoch FROM r.heartbeat_at)::float8"),
     "duration": _DURATION,
+    # what the wandb client says of a run, else what our own SDK says
+    "host": sql.SQL(
+        "coalesce((SELECT w.host FROM run_client w WHERE w.run_id = r.id),"
+        """ substring(r.metadata FROM '"host":"([^"\\]*)"')) COLLATE "C" """
+    ),
+    "username": sql.SQL(
+        "coalesce((SELECT w.username FROM run_client w WHERE w.run_id = r.id),"
+        ' (SELECT t.name FROM team t WHERE t.id = r.team_id)) COLLATE "C"'
+    ),
 }
 
 

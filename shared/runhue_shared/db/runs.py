@@ -1,25 +1,16 @@
 """Runs as the API shows them: lists that page stably, one run, and its marks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg import sql
 from psycopg.rows import class_row
 
 from runhue_shared.db import Transaction
-from runhue_shared.db.filtering import Condition, attribute, condition, duration
-from runhue_shared.filters import Field, Filter
-
-Place = tuple[str | int | float, ...]
-"""Where a run stands in an ordered list: what it is sorted by, then its id."""
-
-
-class Order(NamedTuple):
-    """What a list is sorted by: an attribute, or a config or summary key, whose missing values come last."""
-
-    field: Field
-    descending: bool
+from runhue_shared.db.filtering import Condition, condition, duration
+from runhue_shared.db.run_order import Order, behind, ordered_by, place_of, sort_keys, stored_name
+from runhue_shared.filters import Filter
 
 
 class Run(NamedTuple):
@@ -45,14 +36,6 @@ class Run(NamedTuple):
     place: list[Any]
 
 
-class _Key(NamedTuple):
-    """One expression to sort by. `type` is how a place's value is read back."""
-
-    expression: sql.Composable
-    descending: bool
-    type: Literal["text", "timestamptz", "float8", "int"]
-
-
 _COLUMNS = sql.SQL(
     'SELECT r.id, r.public_id, r.project_id, r.name, r.state, r.exit_code, r.group_name AS "group",'
     " r.job_type, r.notes, r.tags, r.created_at, r.started_at, r.finished_at, r.heartbeat_at,"
@@ -72,25 +55,29 @@ def page_of_runs(
     order: Order,
     limit: int,
     after: Sequence[str] | None = None,
+    then: Sequence[Order] = (),
 ) -> list[Run]:
     """Up to `limit` runs that pass, in order, from behind the place `after` (a `Run.place`).
 
-    Ties are broken by the run's id in the direction of the order, so pages neither repeat nor skip.
+    `then` orders runs that are equal in `order`. Ties are broken by the run's id in the direction of the
+    last order, so pages neither repeat nor skip.
 
     Raises:
         psycopg.DataError: `after` is no place of this order.
     """
     test = condition(parsed, search, project_id)
-    joins, keys = _sort(order)
-    params = {**test.params, "project": project_id, "sort_key": _stored_name(order.field), "limit": limit}
-    behind: sql.Composable = sql.SQL("")
+    orders = (order, *then)
+    joins, keys = sort_keys(orders)
+    params = {**test.params, "project": project_id, "limit": limit}
+    params |= {f"sort{place}": stored_name(part.field) for place, part in enumerate(orders)}
+    later: sql.Composable = sql.SQL("")
     if after is not None:
-        behind = sql.SQL(" AND {}").format(_behind(keys))
+        later = sql.SQL(" AND {}").format(behind(keys))
         params |= {f"place{position}": value for position, value in enumerate(after)}
     query = sql.SQL("{} {} ORDER BY {} LIMIT %(limit)s").format(
-        _COLUMNS.format(duration=duration(), place=_place(keys), joins=joins, test=test.sql),
-        behind,
-        _by(keys),
+        _COLUMNS.format(duration=duration(), place=place_of(keys), joins=joins, test=test.sql),
+        later,
+        ordered_by(keys),
     )
     with tx.cursor(row_factory=class_row(Run)) as cursor:
         cursor.execute(query, params)
@@ -114,6 +101,27 @@ def run_named(tx: Transaction, project_id: int, public_id: str) -> Run | None:
     with tx.cursor(row_factory=class_row(Run)) as cursor:
         cursor.execute(query, {**test.params, "project": project_id})
         return cursor.fetchone()
+
+
+class RunPlace(NamedTuple):
+    """The team and project that a run is in."""
+
+    run_id: int
+    public_id: str
+    team: str
+    project_id: int
+    project: str
+    deleted: bool
+
+
+def place_of_run(tx: Transaction, run_id: int) -> RunPlace | None:
+    """Where the run with that internal id is, also when it is deleted."""
+    row = tx.execute(
+        "SELECT r.id, r.public_id, t.name, p.id, p.name, r.deleted_at IS NOT NULL FROM run r"
+        " JOIN team t ON t.id = r.team_id JOIN project p ON p.id = r.project_id WHERE r.id = %s",
+        (run_id,),
+    ).fetchone()
+    return None if row is None else RunPlace(*row)
 
 
 def run_ids_named(tx: Transaction, project_id: int, public_ids: Sequence[str]) -> dict[str, int]:
@@ -166,6 +174,27 @@ def summaries_of_runs(
     return rows.fetchall()
 
 
+def change_state(tx: Transaction, run_id: int, state: str, allowed: Collection[str]) -> str | None:
+    """Put the run into `state` if it is in one of `allowed`; `writers.announce` tells subscribers.
+
+    A run that failed has ended; a pending one has not. Returns the state it was in before, None when the run
+    is not there.
+    """
+    row = tx.execute(
+        "SELECT state FROM run WHERE id = %s AND deleted_at IS NULL FOR NO KEY UPDATE", (run_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    before = str(row[0])
+    if before in allowed:
+        tx.execute(
+            "UPDATE run SET state = %s, exit_code = NULL,"
+            " finished_at = CASE WHEN %s = 'failed' THEN now() END WHERE id = %s",
+            (state, state, run_id),
+        )
+    return before
+
+
 def mark_deleted(tx: Transaction, project_id: int, public_id: str) -> int | None:
     """Delete a run and tell subscribers; its internal id, None when it is not there or was deleted before."""
     row = tx.execute(
@@ -184,81 +213,3 @@ def mark_deleted(tx: Transaction, project_id: int, public_id: str) -> int | None
 def request_stop(tx: Transaction, run_id: int) -> None:
     """Ask the run's writers to stop; they hear of it with their next batch."""
     tx.execute("UPDATE run SET stop_requested = true WHERE id = %s", (run_id,))
-
-
-def _stored_name(field: Field) -> str:
-    return field.name.casefold() if field.section == "summary" else field.name
-
-
-def _sort(order: Order) -> tuple[sql.Composable, list[_Key]]:
-    """(joins, keys): the last key is the run's id, none is ever NULL."""
-    down = order.descending
-    last = _Key(sql.SQL("r.id"), down, "int")
-    if order.field.section != "run":
-        value = _CONFIG_VALUE if order.field.section == "config" else _SUMMARY_VALUE
-        rank = sql.SQL("coalesce(v.rank, 9)")
-        number, string = sql.SQL("coalesce(v.number, 0)"), sql.SQL("""coalesce(v.string, '') COLLATE "C" """)
-        return value, [
-            _Key(rank, False, "int"),
-            _Key(number, down, "float8"),
-            _Key(string, down, "text"),
-            last,
-        ]
-    if order.field.name in ("created_at", "heartbeat_at"):
-        return sql.SQL(""), [_Key(sql.Identifier("r", order.field.name), down, "timestamptz"), last]
-    if order.field.name == "duration":
-        return sql.SQL(""), [_Key(duration(), down, "float8"), last]
-    return sql.SQL(""), [_Key(attribute(order.field.name), down, "text"), last]
-
-
-# Numbers come before booleans, booleans before strings; NaN, null, lists and missing keys come last.
-_RANKED = sql.SQL(
-    "CASE WHEN x.type = 'number' AND x.number <> 'NaN' THEN 0 WHEN x.type = 'bool' THEN 1"
-    " WHEN x.type = 'string' THEN 2 ELSE 9 END AS rank,"
-    " CASE WHEN x.type = 'number' AND x.number <> 'NaN' THEN x.number"
-    " WHEN x.type = 'bool' THEN x.bool::int::float8 END AS number,"
-    " CASE WHEN x.type = 'string' THEN x.string END AS string"
-)
-_CONFIG_VALUE = sql.SQL(
-    "LEFT JOIN (SELECT x.run_id, {} FROM run_config x"
-    " WHERE x.project_id = %(project)s AND x.path = %(sort_key)s) v ON v.run_id = r.id"
-).format(_RANKED)
-_SUMMARY_VALUE = sql.SQL(
-    "LEFT JOIN (SELECT x.run_id, {} FROM (SELECT DISTINCT ON (y.run_id) y.run_id, y.type,"
-    " y.number, y.json = 'true' AS bool, CASE WHEN y.type = 'string'"
-    r"  THEN replace(y.json, '\u0000', '\ufffd')::json #>> '{{}}' END AS string"
-    " FROM (SELECT s.run_id, s.type, s.number, s.json, 1 AS manual, 0::bigint AS last_step,"
-    "   0::bigint AS last_ord FROM run_summary s JOIN metric m ON m.id = s.metric_id"
-    "   WHERE m.project_id = %(project)s AND m.stream = 'history' AND m.folded = %(sort_key)s"
-    "  UNION ALL SELECT l.run_id, l.type, l.last, l.last_json, 0, l.last_step, l.last_ord"
-    "   FROM run_metric l JOIN metric m ON m.id = l.metric_id"
-    "   WHERE m.project_id = %(project)s AND m.stream = 'history' AND m.folded = %(sort_key)s) y"
-    " ORDER BY y.run_id, y.manual DESC, y.last_step DESC, y.last_ord DESC) x) v ON v.run_id = r.id"
-).format(_RANKED)
-
-
-def _place(keys: list[_Key]) -> sql.Composable:
-    return sql.SQL(", ").join(sql.SQL("({})::text").format(key.expression) for key in keys)
-
-
-def _by(keys: list[_Key]) -> sql.Composable:
-    return sql.SQL(", ").join(
-        sql.SQL("{} DESC" if key.descending else "{}").format(key.expression) for key in keys
-    )
-
-
-def _behind(keys: list[_Key]) -> sql.Composable:
-    """Lexicographically behind `place0, place1, ...`; one row comparison where the directions agree."""
-    values = [sql.SQL("{}::" + key.type).format(sql.Placeholder(f"place{i}")) for i, key in enumerate(keys)]
-    start = next(i for i in range(len(keys)) if len({key.descending for key in keys[i:]}) == 1)
-    test: sql.Composable = sql.SQL("({}) {} ({})").format(
-        sql.SQL(", ").join(key.expression for key in keys[start:]),
-        sql.SQL("<" if keys[-1].descending else ">"),
-        sql.SQL(", ").join(values[start:]),
-    )
-    for key, value in reversed(list(zip(keys[:start], values[:start], strict=True))):
-        sign = sql.SQL("<" if key.descending else ">")
-        test = sql.SQL("({k} {s} {v} OR ({k} = {v} AND {rest}))").format(
-            k=key.expression, s=sign, v=value, rest=test
-        )
-    return test
