@@ -29,7 +29,7 @@ from runhue_server.api import (
 )
 from runhue_server.api.documents import finish
 from runhue_server.api.feed import Feeds
-from runhue_server.api.forward import Forward
+from runhue_server.api.forward import Forward, gateway_client
 from runhue_server.api.measures import MeasuredRequests, measure_waiting_work
 from runhue_server.api.noticing import Readers
 from runhue_server.api.requests import BoundedBodies, known_parameters_only
@@ -109,7 +109,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
     )
     app.state.readers = Readers()
+    app.state.gateway = gateway_client()
     yield
+    await app.state.gateway.aclose()
     await app.state.feeds.close()
 
 

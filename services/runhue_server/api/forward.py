@@ -32,12 +32,18 @@ HOP_BY_HOP = frozenset(
 """Headers of one connection, not of the request (RFC 9110, section 7.6.1)."""
 
 
+def gateway_client() -> httpx.AsyncClient:
+    """Connections to the gateway, for the event loop that this is called in."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    return httpx.AsyncClient(base_url=settings().gateway_url, limits=limits, timeout=timeout, trust_env=False)
+
+
 class Forward:
-    """ASGI middleware: the gateway's paths go to the gateway, all others to `app`."""
+    """ASGI middleware: the gateway's paths go to `app.state.gateway`, all others to `app`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._client: httpx.AsyncClient | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not PATHS.match(scope["path"].removeprefix(_prefix())):
@@ -50,7 +56,7 @@ class Forward:
         await response(scope, receive, send)
 
     async def _exchange(self, request: Request) -> Response:
-        client = self._gateway()
+        client: httpx.AsyncClient = request.app.state.gateway
         sent = client.build_request(
             request.method,
             httpx.URL(raw_path=_target(request.scope)),
@@ -62,16 +68,6 @@ class Forward:
         return StreamingResponse(
             answer.aiter_raw(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
         )
-
-    def _gateway(self) -> httpx.AsyncClient:
-        # Made with the first request: a client belongs to the event loop that it is used in.
-        if self._client is None:
-            limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-            timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-            self._client = httpx.AsyncClient(
-                base_url=settings().gateway_url, limits=limits, timeout=timeout, trust_env=False
-            )
-        return self._client
 
 
 def _prefix() -> str:

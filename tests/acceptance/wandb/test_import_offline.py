@@ -1,0 +1,124 @@
+"""`runhue import wandb-offline DIR`: runs that the wandb client kept on disk come in, once."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.wandb.conftest import Doors
+from tests.waiting import eventually
+from tests.wandb_clients import WandbClient
+
+pytestmark = pytest.mark.stack
+
+OFFLINE = """
+import sys, wandb
+project, runs, rows = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+for number in range(runs):
+    with wandb.init(project=project, id=f"kept-{number}", config={"number": number}) as run:
+        for step in range(rows):
+            run.log({"loss": 1 / (step + 1 + number)})
+        run.summary["best"] = 0.5
+"""
+
+
+def keep_offline(client: WandbClient, project: str, runs: int, rows: int) -> Path:
+    """Log with the client in offline mode; the folder with what it kept."""
+    client.run(OFFLINE, project, str(runs), str(rows), WANDB_MODE="offline")
+    return client.home / "wandb"
+
+
+def bring_in(
+    client: WandbClient, folder: Path, *options: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command with the client's interpreter."""
+    command = [sys.executable, "-m", "runhue", "import", "wandb-offline", str(folder), "--json", *options]
+    return subprocess.run(
+        command,
+        cwd=client.home,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(client.home),
+            "RUNHUE_BASE_URL": client.base_url,
+            "RUNHUE_API_KEY": client.api_key,
+            **environ,
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def rows_of(doors: Doors, project: str, run: str) -> list[dict[str, Any]]:  # JSON
+    answer = doors.http.get(
+        f"/api/v1/projects/{doors.team}/{project}/runs/{run}/rows", params={"keys": "loss", "limit": 1000}
+    )
+    rows: list[dict[str, Any]] = answer.json()["rows"] if answer.status_code == 200 else []
+    return rows
+
+
+def test_kept_runs_come_in_once(client: WandbClient, doors: Doors, project: str) -> None:
+    """Each run is there with every row, its config and summary; sending again changes nothing."""
+    folder = keep_offline(client, project, runs=2, rows=30)
+
+    first = bring_in(client, folder, "--python", str(client.python))
+    assert first.returncode == 0, first.stderr + first.stdout
+    nothing_left = bring_in(client, folder, "--python", str(client.python))
+    again = bring_in(client, folder, "--python", str(client.python), "--again")
+
+    assert [one["done"] for one in json.loads(first.stdout)] == [True, True]
+    assert json.loads(nothing_left.stdout) == []
+    assert (again.returncode, len(json.loads(again.stdout))) == (0, 2), again.stderr + again.stdout
+    for number in range(2):
+        run = f"kept-{number}"
+        assert eventually(lambda run=run: len(rows_of(doors, project, run)) == 30), run  # type: ignore[misc]  # mypy infers no lambda with a default
+        assert [row["loss"] for row in rows_of(doors, project, run)] == [
+            1 / (step + 1 + number) for step in range(30)
+        ]
+        stored = doors.http.get(f"/api/v1/projects/{doors.team}/{project}/runs/{run}").json()
+        assert (stored["state"], stored["config"]["number"], stored["summary"]["best"]) == (
+            "finished",
+            number,
+            0.5,
+        )
+
+
+def test_project_may_be_another(newest: WandbClient, doors: Doors, project: str) -> None:
+    """`--project` sends every run there."""
+    folder = keep_offline(newest, project, runs=1, rows=3)
+
+    done = bring_in(newest, folder, "--python", str(newest.python), "--project", f"{project}-moved")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert eventually(lambda: len(rows_of(doors, f"{project}-moved", "kept-0")) == 3)
+
+
+def test_damaged_file_is_told_and_others_go_on(newest: WandbClient, doors: Doors, project: str) -> None:
+    """A file that the client cannot read is named; the exit code is 1; the other run is there."""
+    folder = keep_offline(newest, project, runs=2, rows=3)
+    damaged = next(folder.rglob("run-kept-0.wandb"))
+    damaged.write_bytes(b"no run file at all" * 10)
+
+    done = bring_in(newest, folder, "--python", str(newest.python))
+
+    results = {one["run"]: one for one in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert (results["kept-0"]["done"], results["kept-1"]["done"]) == (False, True)
+    assert results["kept-0"]["error"]
+    assert eventually(lambda: len(rows_of(doors, project, "kept-1")) == 3)
+
+
+def test_what_is_missing_is_said(newest: WandbClient, tmp_path: Path) -> None:
+    """Without wandb, and with a key that is no key, one line says what to do."""
+    without_wandb = bring_in(newest, tmp_path)
+    bad_key = bring_in(newest, tmp_path, "--python", str(newest.python), RUNHUE_API_KEY="0" * 40)
+
+    assert without_wandb.returncode == 1
+    assert "pip install wandb" in without_wandb.stderr
+    assert bad_key.returncode == 1
+    assert "API key" in bad_key.stderr
