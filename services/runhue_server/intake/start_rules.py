@@ -48,20 +48,30 @@ def check(request: StartWriter, max_metadata_bytes: int, max_depth: int) -> None
     Raises:
         Invalid: the first field that breaks a rule.
     """
-    _check_name("project", request.project, NOT_IN_PROJECT)
-    _check_name("run", request.run, NOT_IN_RUN)
-    for field in ("name", "group", "job_type"):
-        value = getattr(request, field)
-        if value is not None:
-            _check_name(field, value, "")
+    check_place(request.project, request.run)
+    check_attributes(request)
     if not WRITER.match(request.writer):
         raise _invalid("writer", "must be 32 hex digits in lower case", request.writer)
     if not math.isfinite(request.started_at):
         raise _invalid("started_at", "must be Unix seconds", str(request.started_at))
-    _check_tags(request.tags)
-    _check_length("notes", len(request.notes or ""), LONGEST_NOTES, "characters")
     _check_length("metadata", len(msgspec.json.encode(request.metadata)), max_metadata_bytes, "bytes")
     _check_length("metadata", _depth(request.metadata), max_depth, "levels")
+
+
+def check_place(project: str, run: str) -> None:
+    """Raises Invalid: the names cannot be in an address."""
+    _check_name("project", project, NOT_IN_PROJECT)
+    _check_name("run", run, NOT_IN_RUN)
+
+
+def check_attributes(request: StartWriter) -> None:
+    """Raises Invalid: the first of name, group, job type, tags and notes that breaks a rule."""
+    for field in ("name", "group", "job_type"):
+        value = getattr(request, field)
+        if value is not None:
+            _check_name(field, value, "")
+    _check_tags(request.tags)
+    _check_length("notes", len(request.notes or ""), LONGEST_NOTES, "characters")
 
 
 def _check_name(field: str, value: str, refused: str) -> None:
