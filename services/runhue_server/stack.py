@@ -37,7 +37,7 @@ from runhue_server.embedded.redis import Valkey, check_policy
 from runhue_server.embedded.roles import BACKLOG
 from runhue_server.embedded.supervise import ChildSpec, Supervisor
 
-HTTP_SERVICES = ("ingest", "api")
+HTTP_SERVICES = ("ingest", "gateway", "api")
 WORKERS = ("aggregation", "coloring")
 SERVICES = (*HTTP_SERVICES, *WORKERS, "sweeper")
 FIXTURES = "fixtures"
