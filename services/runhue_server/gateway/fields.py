@@ -7,9 +7,9 @@ Resolver = Callable[..., Any]
 """Called as `resolver(source, context, **arguments)`.
 
 `source` is what the parent field gave (None below Query and Mutation), `context` a `gateway.context.Context`;
-arguments are named as in the schema, and one that did not come is left out, so each needs a default. It runs
-in a thread and may use the database. It returns JSON values; a dict's items answer the fields below it. It
-raises a `Problem` to refuse.
+arguments are named as in the schema: those that it has parameters for are passed. One that did not come is
+left out, so each needs a default, and any may be null. It runs in a thread and may use the database. It
+returns JSON values; a dict's items answer the fields below it. It raises a `Problem` to refuse.
 """
 
 

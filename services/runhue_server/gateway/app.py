@@ -1,0 +1,86 @@
+"""The gateway as an ASGI app: the routes and the schema of all its modules."""
+
+from types import ModuleType
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from runhue_server.gateway import pages, projects, viewer
+from runhue_server.gateway.context import path_prefix
+from runhue_server.gateway.engine import Engine
+from runhue_server.gateway.graphql_route import GraphqlRoute
+from runhue_server.gateway.service import Gateway
+from runhue_server.gateway.unknown import short_client
+from runhue_server.web.health import health_routes
+from runhue_server.web.problems import install
+
+PARTS: tuple[ModuleType, ...] = (
+    viewer,
+    projects,
+    pages,
+)
+"""Modules with `FIELDS` (a `Fields`), with `routes(gateway)`, or with both."""
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+QUIET = ("sdk", "oidc")
+"""What the client tries at each start: `sdk/otel/...` and `oidc/token`."""
+
+
+def create_app() -> ASGIApp:
+    """The app for uvicorn: `runhue_server.gateway.app:create_app`, as a factory."""
+    return app_of(Gateway())
+
+
+def app_of(gateway: Gateway) -> ASGIApp:
+    """The app of one gateway."""
+    engine = Engine(part.FIELDS for part in PARTS if hasattr(part, "FIELDS"))
+    health = health_routes(required=frozenset({"postgres"}))
+    ready = next(route for route in health if route.path == "/readyz")
+    routes: list[BaseRoute] = [
+        Route("/graphql", GraphqlRoute(gateway, engine).post, methods=["POST"]),
+        Route("/ready", ready.endpoint),
+        *health,
+    ]
+    for part in PARTS:
+        if hasattr(part, "routes"):
+            routes += part.routes(gateway)
+    routes.append(_everything_else(gateway))
+    app = Starlette(routes=routes, lifespan=gateway.running)
+    install(app)
+    return Prefixed(app, path_prefix(gateway.settings))
+
+
+def _everything_else(gateway: Gateway) -> BaseRoute:
+    """404 as JSON, which is what turns the client's own telemetry off; other paths are counted."""
+
+    async def not_here(request: Request) -> Response:
+        parts = request.path_params["path"].split("/")
+        if parts[0] not in QUIET:
+            # What follows is names of runs and files.
+            path = "/".join(parts[:1] + ["..."] * (len(parts) > 1))
+            client = short_client(request.headers.get("user-agent", ""))
+            gateway.unknown.note_unknown("", "path", f"{request.method} /{path}", client)
+        return JSONResponse({"errors": [{"message": "this server has no such path"}]}, 404)
+
+    return Route("/{path:path}", not_here, methods=METHODS)
+
+
+class Prefixed:
+    """Takes the prefix of the public address off paths; a proxy may have done it before."""
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._prefix and scope["path"].startswith(f"{self._prefix}/"):
+            raw: bytes = scope.get("raw_path") or b""
+            scope = {
+                **scope,
+                "path": scope["path"].removeprefix(self._prefix),
+                "raw_path": raw.removeprefix(self._prefix.encode()),
+            }
+        await self._app(scope, receive, send)
