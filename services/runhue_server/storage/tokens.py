@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import time
+from functools import lru_cache
 
 import msgspec
 
@@ -12,7 +13,7 @@ from runhue_server.storage.targets import Target
 from runhue_server.web.problems import Problem
 from runhue_shared.blobs.store import ANYTHING, Expected
 from runhue_shared.db import keys
-from runhue_shared.settings import settings
+from runhue_shared.settings import Settings, settings
 
 PUT_SECONDS = 24 * 3600
 """How long an upload may begin; clients try again for minutes, and some were asleep."""
@@ -95,5 +96,9 @@ def read(text: str) -> Token:
 
 
 def _signature(body: bytes) -> bytes:
-    key = hmac.new(keys.pepper(settings()), PURPOSE, hashlib.sha256).digest()
-    return hmac.new(key, body, hashlib.sha256).digest()
+    return hmac.new(_key(settings()), body, hashlib.sha256).digest()
+
+
+@lru_cache(maxsize=1)
+def _key(current: Settings) -> bytes:
+    return hmac.new(keys.pepper(current), PURPOSE, hashlib.sha256).digest()

@@ -71,6 +71,8 @@ def adopt(
 
     Uploads that did not come yet stay as they are. What cannot be kept is logged and thrown away.
     """
+    if not blob_store().direct:
+        return
     until = time.monotonic() + seconds
     with db.transaction() as tx:
         waiting = direct_uploads.of_owner(tx, team_id, owner, names)

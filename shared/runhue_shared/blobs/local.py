@@ -27,6 +27,7 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self.spool_directory = root / INCOMING
+        self.direct = False
 
     def keep(self, team_id: int, spool: Spool, expected: Expected = ANYTHING) -> StoredBlob:
         found = StoredBlob(spool.digests.sha256, spool.digests.md5, spool.digests.size)

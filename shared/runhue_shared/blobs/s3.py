@@ -49,7 +49,7 @@ class BucketStore:
     def __init__(self, url: str, public_endpoint: str = "", *, direct: bool = True) -> None:
         self._store = _open(url, next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), None))
         self._public = _open(url, public_endpoint) if public_endpoint else self._store
-        self._direct = direct
+        self.direct = direct
         self.spool_directory = Path(tempfile.gettempdir()) / f"runhue-incoming-{os.getuid()}"
 
     def keep(self, team_id: int, spool: Spool, expected: Expected = ANYTHING) -> StoredBlob:
@@ -81,13 +81,13 @@ class BucketStore:
         self.discard(_blob_key(team_id, sha256))
 
     def sign_get(self, team_id: int, sha256: bytes, seconds: int) -> str | None:
-        if not self._direct:
+        if not self.direct:
             return None
         with _errors():
             return obstore.sign(self._public, "GET", _blob_key(team_id, sha256), timedelta(seconds=seconds))
 
     def sign_puts(self, keys: list[str], seconds: int) -> list[str] | None:
-        if not self._direct:
+        if not self.direct:
             return None
         with _errors():
             return list(obstore.sign(self._public, "PUT", keys, timedelta(seconds=seconds)))

@@ -67,6 +67,9 @@ class BlobStore(Protocol):
     spool_directory: Path
     """Where bytes wait while they come in and are hashed."""
 
+    direct: bool
+    """Whether clients put and get bytes at the store itself, by signed addresses."""
+
     def keep(self, team_id: int, spool: Spool, expected: Expected = ANYTHING) -> StoredBlob:
         """Make the bytes of a whole spool durable; the spool is closed then.
 
@@ -85,10 +88,10 @@ class BlobStore(Protocol):
         """Forget a blob that no row names; also when it is not there."""
 
     def sign_get(self, team_id: int, sha256: bytes, seconds: int) -> str | None:
-        """An address at which anybody reads the blob for that long; None when the store has none to give."""
+        """An address at which anybody reads the blob for that long; None when not `direct`."""
 
     def sign_puts(self, keys: list[str], seconds: int) -> list[str] | None:
-        """Addresses to which bytes may be put directly, to be adopted by their keys; None as `sign_get`."""
+        """Addresses to which bytes may be put directly, to be adopted by key; None when not `direct`."""
 
     def adopt(self, team_id: int, key: str, max_bytes: int, expected: Expected = ANYTHING) -> StoredBlob:
         """Hash what was put under `key` and make it a blob. `discard` the key once rows name the blob.

@@ -23,6 +23,16 @@ class RunFile(NamedTuple):
     updated_at: datetime
 
 
+class RunNames(NamedTuple):
+    """A run's number and the names by which it is addressed."""
+
+    id: int
+    team_id: int
+    team: str
+    project: str
+    public_id: str
+
+
 _FILE = (
     "SELECT f.id, f.run_id, f.path, f.sha256, b.md5, f.size, f.mimetype, f.updated_at"
     " FROM run_file f JOIN blob b ON b.team_id = f.team_id AND b.sha256 = f.sha256"
@@ -51,6 +61,16 @@ def put(tx: Transaction, team_id: int, run_id: int, path: str, blob: Blob, mimet
         },
     )
     return done.rowcount == 1
+
+
+def names_of_run(tx: Transaction, run_id: int) -> RunNames:
+    """The names of a run that is there."""
+    row = tx.execute(
+        "SELECT r.id, r.team_id, t.name, p.name, r.public_id FROM run r JOIN team t ON t.id = r.team_id"
+        " JOIN project p ON p.id = r.project_id WHERE r.id = %s",
+        (run_id,),
+    ).fetchall()[0]
+    return RunNames(*row)
 
 
 def find(tx: Transaction, run_id: int, path: str) -> RunFile | None:

@@ -1,0 +1,83 @@
+"""Why bytes are not taken or given; what the store says, in terms of HTTP."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from runhue_server.web.problems import NotFound, Problem, Unavailable
+from runhue_shared.blobs.local import disk_errors
+from runhue_shared.blobs.store import BytesMissing, StoreAway, TooManyBytes, WrongBytes
+
+_log = structlog.get_logger(__name__)
+
+
+class FileTooLarge(Problem):
+    """The file is larger than this server keeps."""
+
+    status = 413
+    code = "file_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the file is larger than {limit} bytes",
+            field="size",
+            limit=limit,
+            fix="send a smaller file, or have RUNHUE_MAX_FILE_BYTES raised",
+        )
+
+
+class HashMismatch(Problem):
+    """The bytes that arrived are not those that were announced."""
+
+    status = 422
+    code = "hash_mismatch"
+
+
+class InvalidPath(Problem):
+    """A file cannot have that path."""
+
+    status = 422
+    code = "invalid_path"
+
+
+class FileNotFound(NotFound):
+    """The run has no file at that path."""
+
+    code = "file_not_found"
+
+
+class BytesLost(Problem):
+    """A file is there whose bytes are not: somebody took them from the store."""
+
+    status = 500
+    code = "bytes_lost"
+
+
+@contextmanager
+def store_answers() -> Iterator[None]:
+    """Turn what a store raises into problems.
+
+    Raises:
+        Unavailable: the store, or the disk, is full or away; passing, so that clients send again.
+        HashMismatch, FileTooLarge, BytesLost: for good.
+    """
+    try:
+        with disk_errors():
+            yield
+    except StoreAway as error:
+        _log.warning("blob_store_away", error=str(error))
+        raise Unavailable("the blob store is full or not reachable right now") from error
+    except WrongBytes as error:
+        raise HashMismatch(
+            f"{error.field} of the bytes that arrived is {error.found}, announced was {error.expected}",
+            field=error.field,
+            fix="send the bytes as announced; if they were, send them again",
+        ) from error
+    except TooManyBytes as error:
+        raise FileTooLarge(error.limit) from error
+    except BytesMissing as error:
+        _log.error("bytes_lost", error=str(error))
+        raise BytesLost(
+            "the bytes of this file are not in the blob store", fix="send the file again"
+        ) from error
