@@ -114,6 +114,7 @@ class ConsoleLine(msgspec.Struct, omit_defaults=True):
     """One line of stdout or stderr without its newline. `time` is Unix seconds.
 
     `number`: its place in the writer's console, when it may be said again; the later saying replaces it.
+    `label`: which of the client's processes said it, '' where it does not tell; kept for numbered lines.
     """
 
     seq: int
@@ -121,6 +122,7 @@ class ConsoleLine(msgspec.Struct, omit_defaults=True):
     time: float
     text: str
     number: int | None = None
+    label: str = ""
 
 
 class Alert(msgspec.Struct, omit_defaults=True):
@@ -169,7 +171,7 @@ class Finish(msgspec.Struct, omit_defaults=True):
 
     seq: int
     exit_code: int
-    state: Literal["finished", "failed", "killed"]
+    state: Literal["finished", "failed", "killed", "preempted"]
     time: float
 
 

@@ -13,10 +13,13 @@ from runhue_shared.events import (
     Finish,
     LogBatch,
     MalformedBatch,
+    MediaSetting,
     MetricDefinition,
+    Rewind,
     Rows,
     RunAttributes,
     SummaryEdit,
+    SummarySeen,
     decompress,
     unpack_batch,
 )
@@ -24,7 +27,18 @@ from runhue_shared.series.columns import InconsistentRows, check_rows
 from runhue_shared.series.points import ord_base
 from runhue_shared.settings import Settings
 
-Record = ConfigEdit | SummaryEdit | MetricDefinition | ConsoleLine | Alert | RunAttributes | Finish
+Record = (
+    ConfigEdit
+    | SummaryEdit
+    | SummarySeen
+    | MetricDefinition
+    | MediaSetting
+    | ConsoleLine
+    | Alert
+    | RunAttributes
+    | Rewind
+    | Finish
+)
 
 DECODED_BYTES = 256 * 1024 * 1024
 """What the decoded batches of one transaction may take; more waits for the next.
@@ -144,6 +158,11 @@ def check_batch(batch: LogBatch, seq_lo: int, seq_hi: int) -> None:
     for record in _records(batch):
         if not seq_lo <= record.seq <= seq_hi:
             raise InconsistentRows(f"{type(record).__name__} has seq {record.seq}, not in {seq_lo}..{seq_hi}")
+    for line in batch.console:
+        if line.number is not None and not 0 <= line.number <= LAST_SEQ:
+            raise InconsistentRows(f"a console line has number {line.number}, not in 0..{LAST_SEQ}")
+    if any(rewind.step < -1 for rewind in batch.rewind):
+        raise InconsistentRows("a rewind goes back behind the step -1")
 
 
 def _records(batch: LogBatch) -> Iterator[Record]:
@@ -155,3 +174,6 @@ def _records(batch: LogBatch) -> Iterator[Record]:
     yield from batch.alerts
     yield from batch.attributes
     yield from batch.finish
+    yield from batch.summary_seen
+    yield from batch.media
+    yield from batch.rewind

@@ -94,6 +94,17 @@ def compact_run(tx: Transaction, team_id: int, run_id: int) -> None:
     delete_tail(tx, run_id)
 
 
+def write_points(
+    tx: Transaction,
+    team_id: int,
+    run_id: int,
+    metrics: Sequence[MetricName],
+    points: Mapping[int, Points],
+) -> None:
+    """Bring points by metric id, sorted and one a step, into these metrics' chunks and pyramids."""
+    _Compaction(tx, team_id, run_id).write(metrics, points)
+
+
 class _Compaction:
     """Compaction of some metrics of one run."""
 

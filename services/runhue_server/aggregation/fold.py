@@ -10,8 +10,10 @@ import structlog
 
 from runhue_server.aggregation.batches import ReadyBatch, SortedBatches, sort_batches
 from runhue_server.aggregation.records import FoldedRecords, end_runs, fold_records
+from runhue_server.aggregation.rewinds import Rewound, apply_rewinds
 from runhue_server.aggregation.rows import FoldedRows, fold_rows, rows_of
-from runhue_shared.db import Transaction, colors, outbox, partitions, writers
+from runhue_server.aggregation.snapshots import fold_snapshots
+from runhue_shared.db import Transaction, colors, outbox, partitions, rewinding, writers
 from runhue_shared.db.chunks import ChunkCorrupt
 from runhue_shared.db.dead_letters import DeadBatch, bury, count_rejections
 from runhue_shared.db.metrics import MetricIds
@@ -120,12 +122,15 @@ class _Fold:
 
     def _apply_all(self, ready: Sequence[ReadyBatch]) -> None:
         tx = self._tx
+        rewound = apply_rewinds(tx, self._part, ready)
+        ready = rewound.batches
         grown = append_tails(tx, self._part, dict(rows_of(ready)))
         rows = fold_rows(tx, ready, self._names, self._limits)
         records = fold_records(tx, ready, self._names, self._limits)
+        fold_snapshots(tx, rewound, self._names, self._limits, records)
         count_rejections(tx, [*rows.rejections, *records.rejections])
-        dirty = _mark_scales(tx, ready, rows, records)
-        told = _tell(tx, ready, rows, records)
+        dirty = _mark_scales(tx, rewound, rows, records)
+        told = _tell(tx, rewound, rows, records)
         self.result.scales_dirty |= dirty
         self.result.events |= told
         self.result.tail_grown |= bool(grown)
@@ -145,13 +150,11 @@ class _Fold:
         partitions.delete_batches(tx, self._part, [*done, *self._batches.done])
 
 
-def _mark_scales(
-    tx: Transaction, ready: Sequence[ReadyBatch], rows: FoldedRows, records: FoldedRecords
-) -> bool:
-    dirty = colors.mark_metrics(tx, [*rows.pairs, *records.summary_pairs])
+def _mark_scales(tx: Transaction, rewound: Rewound, rows: FoldedRows, records: FoldedRecords) -> bool:
+    dirty = colors.mark_metrics(tx, [*rewound.pairs, *rows.pairs, *records.summary_pairs])
     if records.configs:
         dirty |= colors.mark_configs(tx, sorted(records.configs))
-    return dirty | _mark_runs(tx, ready, records.runs)
+    return dirty | _mark_runs(tx, rewound.batches, records.runs)
 
 
 def _mark_runs(tx: Transaction, ready: Sequence[ReadyBatch], changed: Collection[int]) -> bool:
@@ -165,9 +168,9 @@ def _mark_runs(tx: Transaction, ready: Sequence[ReadyBatch], changed: Collection
     return dirty
 
 
-def _tell(tx: Transaction, ready: Sequence[ReadyBatch], rows: FoldedRows, records: FoldedRecords) -> bool:
-    """Events of this transaction: new points, metrics that some run did not have, changed runs."""
-    by_run = {batch.writer.run_id: batch.writer for batch in ready}
+def _tell(tx: Transaction, rewound: Rewound, rows: FoldedRows, records: FoldedRecords) -> bool:
+    """Events of this transaction: new points, metrics that some run did not have, runs changed or rewound."""
+    by_run = {batch.writer.run_id: batch.writer for batch in rewound.batches}
     by_project: dict[int, list[FoldingWriter]] = defaultdict(list)
     for run_id in rows.last_steps:
         by_project[by_run[run_id].project_id].append(by_run[run_id])
@@ -181,7 +184,9 @@ def _tell(tx: Transaction, ready: Sequence[ReadyBatch], rows: FoldedRows, record
     outbox.append_all(tx, events)
     if records.runs:
         writers.announce(tx, sorted(records.runs))
-    return bool(events or records.runs)
+    if rewound.new:
+        rewinding.announce(tx, sorted({row.run_id for row in rewound.new}))
+    return bool(events or records.runs or rewound.new)
 
 
 def _points_event(runs: Sequence[FoldingWriter], last_steps: Mapping[int, int]) -> str:

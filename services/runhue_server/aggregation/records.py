@@ -17,13 +17,17 @@ from runhue_shared.db.console import (
     AlertRow,
     ConsoleRow,
     DefinitionRow,
+    NumberedRow,
     add_alerts,
     add_console,
     define_metrics,
+    put_numbered,
 )
 from runhue_shared.db.dead_letters import Rejection, storable
 from runhue_shared.db.finishing import FinishRow, record_finish, settle_runs
 from runhue_shared.db.leaves import replace_config_leaves, replace_summary_leaves
+from runhue_shared.db.media_settings import MAX_PER_RUN, SettingRow, put_settings
+from runhue_shared.db.media_settings import refusal as media_refusal
 from runhue_shared.db.metrics import MetricIds, MetricSpace
 from runhue_shared.db.partitions import FoldingWriter
 from runhue_shared.db.run_documents import (
@@ -34,10 +38,12 @@ from runhue_shared.db.run_documents import (
     write_documents,
 )
 from runhue_shared.events import flatten
+from runhue_shared.series.values import json_text
 from runhue_shared.settings import Settings
 from runhue_shared.telemetry import touch_heartbeat
 
 MAX_TEXT = 1_000_000
+MAX_LABEL = 1_000
 LINES_AT_ONCE = 20_000
 LATEST_TIME = 253402300799.0
 """The last second of the year 9999: later times cannot be told."""
@@ -61,12 +67,15 @@ def fold_records(
     _fold_documents(tx, batches, names, limits, result)
     lines = _console(batches)
     while some := list(islice(lines, LINES_AT_ONCE)):
-        add_console(tx, some)
+        add_console(tx, [line for line in some if isinstance(line, ConsoleRow)])
+        put_numbered(tx, [line for line in some if isinstance(line, NumberedRow)])
         touch_heartbeat()
     if alerts := list(_alerts(batches)):
         add_alerts(tx, alerts)
     if definitions := list(_definitions(batches, limits, result)):
         define_metrics(tx, definitions)
+    if settings := list(_media(batches, limits, result)):
+        result.rejections += [_too_many_settings(row) for row in put_settings(tx, settings)]
     return result
 
 
@@ -102,7 +111,7 @@ def _fold_documents(
     for run_id, parts in by_run.items():
         run = documents[run_id]
         refused = _edit(run, parts, limits)
-        result.rejections += [_rejection(parts[0].writer, reason) for reason in refused]
+        result.rejections += [rejection_of(parts[0].writer, reason) for reason in refused]
         if any(part.batch.config for part in parts):
             result.configs.add(run_id)
         if any(part.batch.summary for part in parts):
@@ -114,7 +123,7 @@ def _fold_documents(
         replace_config_leaves(tx, [documents[run_id] for run_id in sorted(result.configs)])
     if summaries:
         writers = {run_id: parts[0].writer for run_id, parts in by_run.items()}
-        result.summary_pairs = _replace_summaries(tx, summaries, writers, names, limits, result)
+        result.summary_pairs = replace_summaries(tx, summaries, writers, names, limits, result)
 
 
 def _edit(run: RunDocuments, parts: Sequence[ReadyBatch], limits: Settings) -> list[EditRefused]:
@@ -146,11 +155,12 @@ def _edit(run: RunDocuments, parts: Sequence[ReadyBatch], limits: Settings) -> l
     return refused
 
 
-def _rejection(writer: FoldingWriter, refused: EditRefused) -> Rejection:
+def rejection_of(writer: FoldingWriter, refused: EditRefused) -> Rejection:
+    """What is said of a refused edit on the run's page."""
     return Rejection(writer.team_id, writer.run_id, refused.code, refused.field, str(refused), 1)
 
 
-def _replace_summaries(
+def replace_summaries(
     tx: Transaction,
     runs: Sequence[RunDocuments],
     writers: Mapping[int, FoldingWriter],
@@ -158,6 +168,10 @@ def _replace_summaries(
     limits: Settings,
     result: FoldedRecords,
 ) -> list[tuple[int, int]]:
+    """Make the typed leaves of the runs' manual summaries what the documents say.
+
+    Returns (run, metric) that had or have such a value.
+    """
     leaves = {run.run_id: flatten(run.summary.values) for run in runs}
     wanted: dict[MetricSpace, dict[str, None]] = defaultdict(dict)
     for run in runs:
@@ -182,12 +196,37 @@ def _by_id(leaves: Mapping[str, Any], ids: Mapping[str, int]) -> dict[int, Any]:
     return {ids[key]: value for key, value in leaves.items()}
 
 
-def _console(batches: Sequence[ReadyBatch]) -> Iterator[ConsoleRow]:
+def _console(batches: Sequence[ReadyBatch]) -> Iterator[ConsoleRow | NumberedRow]:
     for ready in batches:
         writer = ready.writer
         for line in ready.batch.console:
             text = storable(line.text, MAX_TEXT)
-            yield ConsoleRow(writer.team_id, writer.run_id, ready.ord(line.seq), line.stream, line.time, text)
+            if line.number is None:
+                place = (writer.team_id, writer.run_id, ready.ord(line.seq))
+                yield ConsoleRow(*place, line.stream, line.time, text)
+            else:
+                place = (writer.team_id, writer.run_id, ready.ord(line.number))
+                label = storable(line.label, MAX_LABEL) or None
+                yield NumberedRow(*place, line.stream, line.time, text, ready.ord(line.seq), label)
+
+
+def _media(batches: Sequence[ReadyBatch], limits: Settings, result: FoldedRecords) -> Iterator[SettingRow]:
+    for ready in batches:
+        writer = ready.writer
+        for setting in ready.batch.media:
+            if reason := media_refusal(setting, limits):
+                code, message = reason
+                result.rejections.append(
+                    Rejection(writer.team_id, writer.run_id, code, setting.key, message, 1)
+                )
+                continue
+            place = (writer.team_id, writer.run_id, setting.kind, setting.key)
+            yield SettingRow(*place, ready.ord(setting.seq), json_text(setting.value))
+
+
+def _too_many_settings(row: SettingRow) -> Rejection:
+    message = f"the run has {MAX_PER_RUN} media settings, the limit: further ones are not kept"
+    return Rejection(row.team_id, row.run_id, "too_many_media_settings", "", message, 1)
 
 
 def _alerts(batches: Sequence[ReadyBatch]) -> Iterator[AlertRow]:

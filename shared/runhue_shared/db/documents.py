@@ -1,20 +1,32 @@
 """A run's config, summary and attributes as one asks for them, and edits that come later than all so far."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runhue_shared.db import Transaction
-from runhue_shared.db.history import RunMetric, metrics_of_run, read_series
+from runhue_shared.db import Transaction, client_summaries, nested_keys
+from runhue_shared.db.client_summaries import Snapshot, is_client_key, same_value
 from runhue_shared.db.leaves import replace_config_leaves, replace_summary_leaves
+from runhue_shared.db.logged_summaries import definition_of, logged_summaries
 from runhue_shared.db.metrics import MetricIds, MetricSpace
+from runhue_shared.db.nested_keys import nested
 from runhue_shared.db.run_documents import Edit, EditRefused, RunDocuments, lock_documents, write_documents
-from runhue_shared.events import flatten
+from runhue_shared.events import RUNTIME_KEY, flatten
 from runhue_shared.series.points import SEQ_BITS
-from runhue_shared.series.values import NUMBER
 from runhue_shared.settings import settings
 
-__all__ = ["EditRefused", "edit_attributes", "edit_config", "edit_summary", "summary_of_run"]
+__all__ = [
+    "EditRefused",
+    "client_summaries_of_runs",
+    "client_summary_of_run",
+    "definition_of",
+    "edit_attributes",
+    "edit_config",
+    "edit_summary",
+    "replace_client_summary",
+    "summary_of_run",
+]
 
 
 def edit_config(tx: Transaction, run_id: int, values: Mapping[str, Any], removed: Sequence[str] = ()) -> None:
@@ -80,65 +92,76 @@ def _raise_first(refused: Sequence[EditRefused]) -> None:
 
 def summary_of_run(tx: Transaction, run_id: int) -> dict[str, Any]:
     """Logged latest values, what `define_metric` adds (`acc.max`), and manual values over both."""
-    definitions = _definitions(tx, run_id)
-    summary: dict[str, Any] = {}
-    for metric in _latest(metrics_of_run(tx, run_id)):
-        wanted = definition_of(metric.name, definitions).get("summary", [])
-        if "none" not in wanted:
-            summary[metric.name] = metric.last_value
-            for statistic in wanted:
-                value = _statistic(tx, run_id, metric, statistic, definitions)
-                if value is not None:
-                    summary[f"{metric.name}.{statistic}"] = value
+    logged = logged_summaries(tx, [run_id])[run_id]
     manual = tx.execute("SELECT summary FROM run WHERE id = %s", (run_id,)).fetchall()
-    return {**summary, **json.loads(manual[0][0] if manual else "{}")}
+    return {**logged, **json.loads(manual[0][0] if manual else "{}")}
 
 
-def _latest(metrics: Sequence[RunMetric]) -> list[RunMetric]:
-    """Of a metric's types the one that the last point has."""
-    latest: dict[int, RunMetric] = {}
-    for metric in metrics:
-        held = latest.get(metric.metric_id)
-        if held is None or (metric.last_step, metric.last_ord) > (held.last_step, held.last_ord):
-            latest[metric.metric_id] = metric
-    return list(latest.values())
+def client_summary_of_run(tx: Transaction, run_id: int) -> dict[str, Any]:
+    """The summary as the wandb client keeps its own: nested, and with `_step`, `_wandb` and their like.
+
+    What its clients sent last, the later over the earlier, and over that what was set or removed by hand
+    since. Of a run that no client sent one for (our SDK's): logged values under flat keys and manual ones.
+    """
+    return client_summaries_of_runs(tx, [run_id])[run_id]
 
 
-def _definitions(tx: Transaction, run_id: int) -> dict[str, dict[str, Any]]:
-    rows = tx.execute("SELECT name, definition FROM metric_definition WHERE run_id = %s", (run_id,))
-    return {name.casefold(): json.loads(text) for name, text in rows}
+def client_summaries_of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """As `client_summary_of_run`, by run, for many runs at once."""
+    snapshots = client_summaries.snapshots_of_runs(tx, run_ids)
+    manual = client_summaries.manual_of_runs(tx, run_ids)
+    bare = [run_id for run_id in run_ids if run_id not in snapshots]
+    paths = nested_keys.of_runs(tx, bare) if bare else {}
+    logged = logged_summaries(tx, bare) if bare else {}
+    return {
+        run_id: _overlaid(snapshots[run_id], *manual[run_id])
+        if run_id in snapshots
+        else _as_client(nested(logged[run_id], paths[run_id]), manual[run_id][0])
+        for run_id in run_ids
+    }
 
 
-def definition_of(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The definition that covers a metric: its own, else the longest `prefix*`; {} for none."""
-    name = name.casefold()
-    if name in definitions:
-        return definitions[name]
-    prefixes = [key for key in definitions if key.endswith("*") and name.startswith(key[:-1])]
-    return definitions[max(prefixes, key=len)] if prefixes else {}
+def _overlaid(
+    snapshots: Sequence[Snapshot], manual: Mapping[str, Any], ords: Mapping[str, int]
+) -> dict[str, Any]:
+    """The snapshots with what was edited later."""
+    merged: dict[str, Any] = {}
+    sent: dict[str, int] = {}
+    for snapshot in snapshots:
+        merged.update(snapshot.values)
+        sent.update(dict.fromkeys(snapshot.values, snapshot.ord))
+    for key, ord_ in ords.items():
+        if ord_ <= sent.get(key, -1):
+            continue
+        if key in manual:
+            merged[key] = manual[key]
+        else:
+            merged.pop(key, None)
+    return merged
 
 
-def _statistic(
-    tx: Transaction,
-    run_id: int,
-    metric: RunMetric,
-    statistic: str,
-    definitions: Mapping[str, Mapping[str, Any]],
-) -> Any:  # any logged value; None for what there is not
-    if statistic == "best":
-        goal = definition_of(metric.name, definitions).get("goal")
-        statistic = "max" if goal == "maximize" else "min"
-    if statistic in ("last", "copy"):
-        return metric.last_value
-    if statistic in ("min", "max"):
-        return metric.fmin if statistic == "min" else metric.fmax
-    first = statistic == "first"
-    last_step = metric.first_step if first else metric.last_step
-    for series in read_series(tx, run_id, [metric.name], metric.first_step, last_step):
-        if series.type == metric.type:
-            return series.values()[0] if first else _mean(series.type, series.values())
-    return None
+def _as_client(logged: Mapping[str, Any], manual: Mapping[str, Any]) -> dict[str, Any]:
+    runtime = logged.get(RUNTIME_KEY)
+    own = {}
+    if isinstance(runtime, int | float) and math.isfinite(runtime):
+        own["_wandb"] = {"runtime": int(runtime)}
+    return {**own, **logged, **manual}
 
 
-def _mean(type_: str, values: Sequence[Any]) -> float | None:  # any logged values
-    return sum(values) / len(values) if type_ == NUMBER and values else None
+def replace_client_summary(tx: Transaction, run_id: int, values: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Make the summary what a client of the API says it is whole: what differs is set by hand.
+
+    A key that is missing is removed; the keys by which clients keep their books are left alone, and so are
+    the snapshots: what a running client says next counts only where it changes something.
+
+    Returns and raises as `edit_summary`.
+    """
+    lock_documents(tx, [run_id])
+    now = client_summary_of_run(tx, run_id)
+    changed = {
+        key: value
+        for key, value in values.items()
+        if not is_client_key(key) and (key not in now or not same_value(now[key], value))
+    }
+    removed = [key for key in now if key not in values and not is_client_key(key)]
+    return edit_summary(tx, run_id, changed, removed) if changed or removed else []

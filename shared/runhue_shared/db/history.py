@@ -4,6 +4,7 @@ Points come from chunks and from the tail; at each step the record with the grea
 """
 
 import json
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -111,6 +112,24 @@ def metrics_of_run(tx: Transaction, run_id: int, stream: Stream = "history") -> 
         (run_id, stream),
     )
     return [_run_metric(*row) for row in rows]
+
+
+def latest_of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, list[RunMetric]]:
+    """Per run each metric of its history, of its types the one that the last point has; by name."""
+    found: dict[int, list[RunMetric]] = {run_id: [] for run_id in run_ids}
+    rows = tx.execute(
+        "SELECT DISTINCT ON (v.run_id, v.metric_id) v.run_id, m.id, m.name, v.type, v.n, v.first_step,"
+        " v.last_step, v.last_ord, v.last, v.last_json, v.fmin, v.fmin_step, v.fmax, v.fmax_step,"
+        " v.nan_count, v.inf_count"
+        " FROM run_metric v JOIN metric m ON m.id = v.metric_id AND m.stream = 'history'"
+        " WHERE v.run_id = ANY(%s) ORDER BY v.run_id, v.metric_id, v.last_step DESC, v.last_ord DESC",
+        (list(run_ids),),
+    )
+    for run_id, *columns in rows:
+        found[run_id].append(_run_metric(*columns))
+    for metrics in found.values():
+        metrics.sort(key=operator.attrgetter("name"))
+    return found
 
 
 def _run_metric(

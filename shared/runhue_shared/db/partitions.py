@@ -24,7 +24,10 @@ class WaitingBatch(NamedTuple):
 
 
 class FoldingWriter(NamedTuple):
-    """A writer and its run, as folding needs them. `project_made` tells projects of two databases apart."""
+    """A writer and its run, as folding needs them. `project_made` tells projects of two databases apart.
+
+    `client`: None for a writer of our own SDK. `rewound`: whether the run took rows back.
+    """
 
     id: int
     run_id: int
@@ -35,6 +38,8 @@ class FoldingWriter(NamedTuple):
     project_made: str
     public_id: str
     deleted: bool
+    client: str | None
+    rewound: bool
 
 
 def try_lock(tx: Transaction, part: int) -> bool:
@@ -87,7 +92,8 @@ def folding_writers(tx: Transaction, writer_ids: Sequence[int]) -> dict[int, Fol
     """The writers that exist, by id; their runs can not be deleted until the transaction ends."""
     rows = tx.execute(
         "SELECT w.id, w.run_id, w.no, w.applied_seq, r.team_id, r.project_id, p.created_at::text,"
-        " r.public_id, r.deleted_at IS NOT NULL"
+        " r.public_id, r.deleted_at IS NOT NULL, w.client,"
+        " EXISTS (SELECT 1 FROM run_rewind v WHERE v.run_id = r.id)"
         " FROM run_writer w JOIN run r ON r.id = w.run_id JOIN project p ON p.id = r.project_id"
         " WHERE w.id = ANY(%s) ORDER BY r.id FOR KEY SHARE OF r",
         (list(writer_ids),),
