@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.blocking import BlockingTransport
+from runhue._public_api.gateway_calls import GatewayUnknown, gateway_unknown_call
 from runhue._public_api.key_calls import (
     ApiKey,
     create_key_call,
@@ -66,6 +67,10 @@ class Api:
     def viewer(self) -> Viewer:
         """Team and scopes of the API key."""
         return self._transport.run(viewer_call())
+
+    def gateway_unknown(self) -> list[GatewayUnknown]:
+        """What wandb clients asked for and this server does not know; needs a key with scope admin."""
+        return self._transport.run(gateway_unknown_call())
 
     def keys(self) -> list[ApiKey]:
         """The team's keys, the newest first; needs a key with scope admin, as the other calls on keys."""

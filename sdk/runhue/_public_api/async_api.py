@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.edited_values import EditedValues
+from runhue._public_api.gateway_calls import GatewayUnknown, gateway_unknown_call
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.key_calls import (
     ApiKey,
@@ -136,6 +137,10 @@ class AsyncApi:
     async def viewer(self) -> Viewer:
         """Team and scopes of the API key."""
         return await self._transport.run(viewer_call())
+
+    async def gateway_unknown(self) -> list[GatewayUnknown]:
+        """What wandb clients asked for and this server does not know; needs a key with scope admin."""
+        return await self._transport.run(gateway_unknown_call())
 
     async def keys(self) -> list[ApiKey]:
         """The team's keys, the newest first; needs a key with scope admin, as the other calls on keys."""

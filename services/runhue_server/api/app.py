@@ -16,6 +16,7 @@ from runhue._version import __version__
 from runhue_server.api import (
     routes_color_settings,
     routes_coloring,
+    routes_gateway,
     routes_history,
     routes_keys,
     routes_metrics,
@@ -43,6 +44,7 @@ ROUTERS = (
     routes_server.router,
     routes_projects.router,
     routes_keys.router,
+    routes_gateway.router,
     routes_metrics.router,
     routes_runs.router,
     routes_run_page.router,
