@@ -71,7 +71,7 @@ def _put_addresses(context: Context, team_id: int, run_id: int, names: Sequence[
 def mark_run_files_uploaded(_source: None, context: Context, input: Json | None = None) -> Json:  # noqa: A002
     """Take over what the client put straight at the object store; anything else is known already."""
     run_id, team_id, names = _named(context, input)
-    take_over_uploads(team_id, run_id, [tame_path(name) for name in names])
+    take_over_uploads(team_id, run_id, names)
     return {"success": True}
 
 
@@ -111,7 +111,7 @@ def files(
     limit = min(PAGE if first is None else max(first, 0), MAX_PAGE)
     with db.transaction() as tx:
         run = run_files.names_of_run(tx, run_id)
-    take_over_uploads(run.team_id, run_id, [tame_path(name) for name in names] if names else None)
+    take_over_uploads(run.team_id, run_id, names or None)
     if names:
         return _named_files(context, run, names, limit, after)
     place = _place(after)

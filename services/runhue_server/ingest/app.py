@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from runhue_server.ingest import files
 from runhue_server.ingest.batches import BatchRoute, is_batch_path
 from runhue_server.intake import liveness, start_rules
 from runhue_server.intake.accept import Committer
@@ -23,11 +24,14 @@ from runhue_server.intake.refusals import Refusals
 from runhue_server.intake.starts import start_writer
 from runhue_server.intake.upkeep import Upkeep
 from runhue_server.intake.wake import Waker
+from runhue_server.storage.receive import in_thread
+from runhue_server.storage.routes import storage_routes
 from runhue_server.web.auth import principal_of
 from runhue_server.web.health import health_routes
 from runhue_server.web.problems import install
 from runhue_shared import db
 from runhue_shared.db.keys import Principal
+from runhue_shared.db.writers import SeenWriter
 from runhue_shared.events import LogBatchAccepted
 from runhue_shared.settings import MEBIBYTE, settings
 
@@ -49,6 +53,7 @@ class Ingest:
         self._upkeep = Upkeep(self._load, self._refusals)
         self._starts = anyio.CapacityLimiter(STARTS_AT_ONCE)
         self._start_body = BodyReader(self._load, START_BYTES, body_grace)
+        self._offer_body = BodyReader(self._load, files.OFFER_BYTES, body_grace)
         self._batch_body = BodyReader(self._load, self._settings.max_body_bytes, body_grace)
 
     @asynccontextmanager
@@ -85,12 +90,9 @@ class Ingest:
         """`POST /ingest/v1/writers/{writer_id}/heartbeat`."""
         self._load.require_database()
         principal = await _principal(request)
-        text = request.path_params["writer_id"]
-        if not (text.isascii() and text.isdigit() and len(text) <= 18):
-            raise WriterNotFound(repr(text[:40]))
-        seen = await anyio.to_thread.run_sync(liveness.hear, principal, int(text), limiter=self._starts)
-        if seen.state == "crashed":
-            self._waker.wake(await anyio.to_thread.run_sync(liveness.revive, [seen.run_id]))
+        writer_id = _writer_id(request)
+        seen = await anyio.to_thread.run_sync(liveness.hear, principal, writer_id, limiter=self._starts)
+        await self._revive(seen)
         return _json(
             LogBatchAccepted(
                 durable_seq=seen.durable_seq,
@@ -100,6 +102,23 @@ class Ingest:
                 stop=seen.stop_requested,
             )
         )
+
+    async def offer_file(self, request: Request) -> Response:
+        """`POST /ingest/v1/writers/{writer_id}/files`."""
+        self._load.require_database()
+        principal = await _principal(request)
+        writer_id = _writer_id(request)
+        body = await self._offer_body.read(request.receive)
+        self._load.release(len(body.content))
+        answer, seen = await in_thread(
+            files.answer_offer, principal, writer_id, files.decode(body.content), self._settings
+        )
+        await self._revive(seen)
+        return _json(answer)
+
+    async def _revive(self, seen: SeenWriter) -> None:
+        if seen.state == "crashed":
+            self._waker.wake(await anyio.to_thread.run_sync(liveness.revive, [seen.run_id]))
 
     def app(self) -> ASGIApp:
         """All routes; the one for batches is reached without the framework's layers."""
@@ -114,6 +133,8 @@ class Ingest:
             routes=[
                 Route("/ingest/v1/runs", self.start, methods=["POST"]),
                 Route("/ingest/v1/writers/{writer_id}/heartbeat", self.heartbeat, methods=["POST"]),
+                Route("/ingest/v1/writers/{writer_id}/files", self.offer_file, methods=["POST"]),
+                *storage_routes(),
                 *health_routes(required=frozenset({"postgres"})),
             ],
             lifespan=self.running,
@@ -132,6 +153,13 @@ class Ingest:
 def create_app() -> ASGIApp:
     """The app for uvicorn: `runhue_server.ingest.app:create_app`, as a factory."""
     return Ingest().app()
+
+
+def _writer_id(request: Request) -> int:
+    text = request.path_params["writer_id"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise WriterNotFound(repr(text[:40]))
+    return int(text)
 
 
 async def _principal(request: Request) -> Principal:

@@ -3,7 +3,7 @@
 import mimetypes
 import re
 
-from runhue_server.storage.problems import InvalidPath
+from runhue_server.storage.problems import InvalidPath, InvalidType
 
 MAX_PATH = 1024
 DEFAULT_TYPE = "application/octet-stream"
@@ -79,9 +79,9 @@ def check_type(mimetype: str, field: str = "mimetype") -> None:
     """Pass what looks like a MIME type without parameters.
 
     Raises:
-        InvalidPath: it does not.
+        InvalidType: it does not.
     """
     if not _TYPE.match(mimetype):
-        raise InvalidPath(
+        raise InvalidType(
             f"{field} must be like text/plain, got {mimetype[:100]!r}", field=field, fix="leave it out"
         )

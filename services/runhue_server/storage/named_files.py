@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from runhue_server.storage import uploads
-from runhue_server.storage.problems import FileNotFound, store_answers
+from runhue_server.storage.problems import FileNotFound
 from runhue_server.web.problems import NotFound
 from runhue_shared import db
 from runhue_shared.db import Transaction, keys, projects, run_files, runs
@@ -49,8 +49,7 @@ def take_over_uploads(team_id: int, run_id: int, paths: Collection[str] | None =
     Raises:
         Unavailable: the object store is away.
     """
-    with store_answers():
-        uploads.adopt(team_id, uploads.run_owner(run_id), paths)
+    uploads.adopt(team_id, uploads.run_owner(run_id), paths)
 
 
 def file_of_run(team_id: int, run_id: int, path: str) -> RunFile:

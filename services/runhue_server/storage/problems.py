@@ -41,6 +41,13 @@ class InvalidPath(Problem):
     code = "invalid_path"
 
 
+class InvalidType(Problem):
+    """That is no MIME type."""
+
+    status = 422
+    code = "invalid_type"
+
+
 class FileNotFound(NotFound):
     """The run has no file at that path."""
 

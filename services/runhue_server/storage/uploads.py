@@ -9,6 +9,8 @@ import msgspec
 import structlog
 
 from runhue_server.storage import tokens
+from runhue_server.storage.file_names import tame_path
+from runhue_server.storage.problems import store_answers
 from runhue_server.storage.targets import Target, settle
 from runhue_server.web.problems import Problem
 from runhue_shared import db
@@ -69,17 +71,23 @@ def adopt(
 ) -> None:
     """Take over what an owner's uploads put at the object store, all or those of `names`, for that long.
 
-    Uploads that did not come yet stay as they are. What cannot be kept is logged and thrown away.
+    Uploads that did not come yet stay as they are. What cannot be kept is logged and thrown away. Names are
+    taken as clients say them.
+
+    Raises:
+        Unavailable: the object store is away; the sweeper takes over later what waits.
     """
     if not blob_store().direct:
         return
     until = time.monotonic() + seconds
+    tame = None if names is None else [tame_path(name) for name in names]
     with db.transaction() as tx:
-        waiting = direct_uploads.of_owner(tx, team_id, owner, names)
+        waiting = direct_uploads.of_owner(tx, team_id, owner, tame)
     for upload in waiting:
         if time.monotonic() > until:
             return
-        take_over(upload)
+        with store_answers():
+            take_over(upload)
 
 
 def take_over(upload: WaitingUpload) -> bool:
