@@ -21,6 +21,27 @@ class Record(NamedTuple):
     values: Mapping[str, Any]
 
 
+class Taken(NamedTuple):
+    """A rewind: what was said before it of steps after `step` is taken back."""
+
+    writer_no: int
+    seq: int
+    step: int
+
+
+def standing(records: Iterable[Record], rewinds: Iterable[Taken]) -> list[Record]:
+    """The records that no rewind took back."""
+    rewinds = list(rewinds)
+    return [
+        record
+        for record in records
+        if not any(
+            (record.writer_no, record.seq) < (taken.writer_no, taken.seq) and record.step > taken.step
+            for taken in rewinds
+        )
+    ]
+
+
 def model_points(records: Iterable[Record]) -> dict[str, dict[int, Any]]:
     """Per casefolded key the value at each step: of records at one step the one with the greatest ord."""
     points: dict[str, dict[int, tuple[int, Any]]] = {}
