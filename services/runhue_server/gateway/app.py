@@ -8,7 +8,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runhue_server.gateway import pages, projects, viewer
+from runhue_server.gateway import (
+    console_logs,
+    file_stream,
+    pages,
+    projects,
+    run_changes,
+    run_fields,
+    runs,
+    viewer,
+)
 from runhue_server.gateway.context import path_prefix
 from runhue_server.gateway.engine import Engine
 from runhue_server.gateway.graphql_route import GraphqlRoute
@@ -20,7 +29,12 @@ from runhue_server.web.problems import install
 PARTS: tuple[ModuleType, ...] = (
     viewer,
     projects,
+    runs,
+    run_fields,
+    console_logs,
+    run_changes,
     pages,
+    file_stream,
 )
 """Modules with `FIELDS` (a `Fields`), with `routes(gateway)`, or with both."""
 

@@ -43,8 +43,8 @@ class SchemaConflict(Exception):
 def build(names: Iterable[str]) -> GraphQLSchema:
     """The schema of `schema/<name>.graphql` for all `names`.
 
-    A type may be said in several parts, with or without `extend`: it has the fields of all of them. Nothing is
-    required in the result: a client may leave out what it wants, and one null answers one field only.
+    A type may be said in several parts, with or without `extend`: it has the fields of all of them. Nothing
+    is required in the result: a client may leave out what it wants, and one null answers one field only.
 
     Raises:
         SchemaConflict: parts contradict each other.

@@ -59,10 +59,10 @@ class Client:
             base_url=url, auth=("api", key), headers={"User-Agent": agent}, timeout=30, trust_env=False
         )
 
-    def post(self, query: str, **variables: Any) -> httpx.Response:  # JSON values
+    def post(self, query: str, /, **variables: Any) -> httpx.Response:  # JSON values
         return self.http.post("/graphql", json={"query": query, "variables": variables or None})
 
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:  # JSON values
+    def ask(self, query: str, /, **variables: Any) -> dict[str, Any]:  # JSON values
         """`data` of an answer without errors."""
         response = self.post(query, **variables)
         body: dict[str, Any] = response.json()
