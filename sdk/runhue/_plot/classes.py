@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runhue._errors import BadMedia
 from runhue._plot.sequences import score_rows, values_of
 
 NAMED_IN_MESSAGES = 10
@@ -27,11 +28,11 @@ def one_versus_rest(
     `y_true` it is the class numbered i, or named `labels[i]`.
 
     Raises:
-        ValueError: arguments that do not fit each other; the message names them.
+        BadMedia: arguments that do not fit each other; the message names them.
     """
     truth = values_of(y_true, "y_true")
     rows = score_rows(y_probas, "y_probas", len(truth))
-    classes = _in_order(truth)
+    classes = classes_in(truth, "y_true")
     names = None if labels is None else values_of(labels, "labels")
     columns = _columns(classes, len(rows[0]), names)
     wanted = None if classes_to_plot is None else _wanted(classes_to_plot, classes, len(rows[0]), names)
@@ -43,22 +44,25 @@ def one_versus_rest(
                 OneVersusRest(name, [value == one for value in truth], [row[column] for row in rows])
             )
     if not versus:
-        raise ValueError(
-            f"classes_to_plot names no class that occurs in y_true, which has {_listing(classes)}"
-        )
+        raise BadMedia(f"classes_to_plot names no class that occurs in y_true, which has {_listing(classes)}")
     return versus
 
 
-def _in_order(truth: list[Any]) -> list[Any]:
+def classes_in(values: list[Any], argument: str) -> list[Any]:  # classes as the user writes them
+    """The classes that occur, in order.
+
+    Raises:
+        BadMedia: numbers and strings mixed, NaN, or what is no class; the message names `argument`.
+    """
     try:
-        classes = sorted(set(truth))
+        classes = sorted(set(values))
     except TypeError:
-        raise ValueError(
-            "y_true must hold one class for each example, all numbers or all strings, got"
-            f" {_listing(sorted({type(value).__name__ for value in truth}))}"
+        raise BadMedia(
+            f"{argument} must hold one class for each example, all numbers or all strings, got"
+            f" {_listing(sorted({type(value).__name__ for value in values}))}"
         ) from None
     if any(one != one for one in classes):
-        raise ValueError("y_true must hold a class for each example, got NaN")
+        raise BadMedia(f"{argument} must hold a class for each example, got NaN")
     return classes
 
 
@@ -69,7 +73,7 @@ def _columns(classes: list[Any], count: int, names: list[Any] | None) -> list[in
         return [int(one) for one in classes]
     if names is not None and len(names) == count and all(one in names for one in classes):
         return [names.index(one) for one in classes]
-    raise ValueError(
+    raise BadMedia(
         f"y_probas has {count} columns and y_true {len(classes)} classes ({_listing(classes)}): pass labels"
         " with the name of the class of each column"
     )
@@ -90,7 +94,7 @@ def _name(one: Any, column: int, count: int, names: list[Any] | None) -> Any:
         return names[number]
     if len(names) == count:
         return names[column]
-    raise ValueError(f"labels has {len(names)} names, and y_true a class {one!r}: name every class in order")
+    raise BadMedia(f"labels has {len(names)} names, and y_true a class {one!r}: name every class in order")
 
 
 def _wanted(asked: Iterable[Any], classes: list[Any], count: int, names: list[Any] | None) -> list[Any]:
@@ -98,7 +102,7 @@ def _wanted(asked: Iterable[Any], classes: list[Any], count: int, names: list[An
     known = [*classes, *range(count), *(names or ())]
     unknown = [one for one in wanted if one not in known]
     if unknown:
-        raise ValueError(
+        raise BadMedia(
             f"classes_to_plot has {unknown[0]!r}, which is no class of y_true"
             f" ({_listing(classes)}){' and none of labels' if names else ''}"
         )

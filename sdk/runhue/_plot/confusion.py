@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from runhue._plot.classes import number_of
+from runhue._errors import BadMedia
+from runhue._plot.classes import classes_in, number_of
 from runhue._plot.sequences import score_rows, values_of
 
 Counts = list[tuple[Any, Any, int]]
@@ -17,18 +18,19 @@ def confusion_counts(probs: object, y_true: object, preds: object, class_names: 
     occur, in order, and are named Class_1, Class_2...
 
     Raises:
-        ValueError: arguments that do not fit each other; the message names them.
+        BadMedia: arguments that do not fit each other; the message names them.
     """
     if (probs is None) == (preds is None):
         given = "neither" if probs is None else "both"
-        raise ValueError(f"give exactly one of probs and preds, got {given}")
+        raise BadMedia(f"give exactly one of probs and preds, got {given}")
     actual = values_of(y_true, "y_true")
     predicted = _most_probable(probs, len(actual)) if preds is None else values_of(preds, "preds")
     if len(predicted) != len(actual):
-        raise ValueError(f"preds has {len(predicted)} values and y_true {len(actual)}: they must match")
+        raise BadMedia(f"preds has {len(predicted)} values and y_true {len(actual)}: they must match")
     names = None if class_names is None else values_of(class_names, "class_names")
     if names is None:
-        classes, names = _all_that_occur(actual, predicted)
+        classes = classes_in([*actual, *predicted], "y_true and preds")
+        names = [f"Class_{at + 1}" for at in range(len(classes))]
         places = {one: at for at, one in enumerate(classes)}
         pairs = Counter((places[was], places[said]) for was, said in zip(actual, predicted, strict=True))
     else:
@@ -42,20 +44,12 @@ def _most_probable(probs: object, examples: int) -> list[int]:
     return [row.index(max(row)) for row in score_rows(probs, "probs", examples)]
 
 
-def _all_that_occur(actual: list[Any], predicted: list[Any]) -> tuple[list[Any], list[Any]]:
-    try:
-        classes = sorted({*actual, *predicted})
-    except TypeError:
-        raise ValueError("y_true and preds must hold classes of one kind: numbers or strings") from None
-    return classes, [f"Class_{at + 1}" for at in range(len(classes))]
-
-
 def _place(one: Any, names: list[Any], argument: str) -> int:
     number = number_of(one, len(names))
     if number is not None:
         return number
     if one in names:
         return names.index(one)
-    raise ValueError(
+    raise BadMedia(
         f"{argument} has {one!r}, which is neither one of class_names nor a number from 0 to {len(names) - 1}"
     )

@@ -181,6 +181,8 @@ def _segments(lines: LineCollection, axes: Axes) -> Trace:
 
 
 def _polygons(polygons: PolyCollection, axes: Axes) -> Trace:
+    if _offsets(polygons) != [[0, 0]]:
+        raise Unsupported(f"a {type(polygons).__name__}")
     polygons.update_scalarmappable()
     faces = {css(color) for color in polygons.get_facecolor()}
     if len(faces) != 1:
@@ -188,6 +190,11 @@ def _polygons(polygons: PolyCollection, axes: Axes) -> Trace:
     outlines = [path.vertices for path in polygons.get_paths()]
     trace = _scatter(_joined(outlines, polygons, axes), axes, polygons)
     return trace | {"mode": "lines", "fill": "toself", "fillcolor": faces.pop(), "line": {"width": 0}}
+
+
+def _offsets(artists: Collection) -> Any:  # an array, which matplotlib's types do not tell
+    offsets: Any = artists.get_offsets()
+    return offsets.tolist()
 
 
 def _outline(patch: Rectangle | Polygon | PathPatch, axes: Axes) -> Trace:

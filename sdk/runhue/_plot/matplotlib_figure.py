@@ -116,7 +116,7 @@ def _axis(axes: Axes, axis: Axis, letter: str, suffix: str, below: str | None) -
 
 
 def _range(axis: Axis) -> list[Any]:
-    low, high = axis.get_view_interval() if not axis.get_inverted() else axis.get_view_interval()[::-1]
+    low, high = axis.get_view_interval()
     if axis.get_scale() == "log":
         return [float(value) for value in axis.get_transform().transform([low, high])]
     return on_axis([low, high], axis)

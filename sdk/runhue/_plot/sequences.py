@@ -4,18 +4,30 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from runhue._errors import BadMedia
+
 
 def values_of(given: object, argument: str) -> list[Any]:  # whatever the user's sequence holds
-    """The values of a sequence; those of a table are lists, row by row.
+    """The values of a sequence, one or more; those of a table are lists, row by row.
 
     Raises:
-        ValueError: `given` is no sequence, or empty; the message names `argument`.
+        BadMedia: `given` is no sequence, or empty; the message names `argument`.
+    """
+    values = any_values_of(given, argument)
+    if not values:
+        raise BadMedia(f"{argument} is empty: there is nothing to plot")
+    return values
+
+
+def any_values_of(given: object, argument: str) -> list[Any]:  # whatever the user's sequence holds
+    """The values of a sequence, which may be empty.
+
+    Raises:
+        BadMedia: `given` is no sequence; the message names `argument`.
     """
     values = _listed(given)
     if values is None:
-        raise ValueError(f"{argument} must be a sequence of values, got {type(given).__name__}")
-    if not values:
-        raise ValueError(f"{argument} is empty: there is nothing to plot")
+        raise BadMedia(f"{argument} must be a sequence of values, got {type(given).__name__}")
     return values
 
 
@@ -42,19 +54,19 @@ def score_rows(given: object, argument: str, examples: int) -> list[list[float]]
     """Scores of each example for each class, shape (examples, classes), all finite.
 
     Raises:
-        ValueError: another shape, or a score that is no finite number; the message names `argument`.
+        BadMedia: another shape, or a score that is no finite number; the message names `argument`.
     """
     rows = values_of(given, argument)
     if len(rows) != examples:
-        raise ValueError(f"{argument} has {len(rows)} rows and y_true {examples} values: they must match")
+        raise BadMedia(f"{argument} has {len(rows)} rows and y_true {examples} values: they must match")
     for position, row in enumerate(rows):
         if not isinstance(row, list | tuple):
-            raise ValueError(
+            raise BadMedia(
                 f"{argument} must have a row for each example with a score for each class, got"
                 f" {type(row).__name__} at {position}: of two classes, give both columns (1 - p and p)"
             )
         if len(row) != len(rows[0]):
-            raise ValueError(
+            raise BadMedia(
                 f"{argument} must have as many scores in each row: row 0 has {len(rows[0])}, row {position}"
                 f" has {len(row)}"
             )
@@ -65,7 +77,7 @@ def _finite(row: Iterable[Any], argument: str, position: int) -> list[float]:  #
     try:
         scores = [float(score) for score in row]
     except (TypeError, ValueError):
-        raise ValueError(f"{argument} must hold numbers, got {row!r} in row {position}") from None
+        raise BadMedia(f"{argument} must hold numbers, got {row!r} in row {position}") from None
     if not all(map(math.isfinite, scores)):
-        raise ValueError(f"{argument} must hold finite numbers, got {scores} in row {position}")
+        raise BadMedia(f"{argument} must hold finite numbers, got {scores} in row {position}")
     return scores
