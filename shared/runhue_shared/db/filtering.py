@@ -29,7 +29,7 @@ _ATTRIBUTES = {
     # what the wandb client says of a run, else what our own SDK says
     "host": sql.SQL(
         "coalesce((SELECT w.host FROM run_client w WHERE w.run_id = r.id),"
-        """ substring(r.metadata FROM '"host":"([^"\\]*)"')) COLLATE "C" """
+        """ substring(r.metadata FROM '"host":"([^"]*)"')) COLLATE "C" """
     ),
     "username": sql.SQL(
         "coalesce((SELECT w.username FROM run_client w WHERE w.run_id = r.id),"
