@@ -9,12 +9,14 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runhue_server.gateway import (
+    artifacts,
     console_logs,
     file_stream,
     pages,
     projects,
     run_changes,
     run_fields,
+    run_files,
     runs,
     viewer,
 )
@@ -33,6 +35,8 @@ PARTS: tuple[ModuleType, ...] = (
     run_fields,
     console_logs,
     run_changes,
+    run_files,
+    artifacts,
     pages,
     file_stream,
 )

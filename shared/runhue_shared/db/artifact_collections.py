@@ -1,5 +1,6 @@
 """Types of artifacts, and the collections that hold versions: sequences of runs, portfolios of links."""
 
+from collections.abc import Collection as AnyOf
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -104,6 +105,21 @@ def collection(tx: Transaction, collection_id: int) -> Collection | None:
     with tx.cursor(row_factory=class_row(Collection)) as cursor:
         cursor.execute(_COLLECTION + " WHERE c.id = %s", (collection_id,))
         return cursor.fetchone()
+
+
+def collections(tx: Transaction, collection_ids: AnyOf[int]) -> dict[int, Collection]:
+    """Collections by id, of those that are there."""
+    with tx.cursor(row_factory=class_row(Collection)) as cursor:
+        cursor.execute(_COLLECTION + " WHERE c.id = ANY(%s)", (list(collection_ids),))
+        return {found.id: found for found in cursor}
+
+
+def count_versions(tx: Transaction, collection_id: int) -> int:
+    """How many versions the collection has."""
+    row = tx.execute(
+        "SELECT count(*) FROM artifact_membership WHERE collection_id = %s", (collection_id,)
+    ).fetchall()[0]
+    return int(row[0])
 
 
 def lock(tx: Transaction, collection_id: int) -> None:

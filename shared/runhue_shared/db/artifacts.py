@@ -14,6 +14,12 @@ Direction = Literal["input", "output"]
 LATEST = "latest"
 """The alias that always is with the newest version of a collection."""
 
+TTL_INHERITED = -1
+"""The time to live of an artifact that says none itself."""
+
+NO_VERSION = 2**31 - 1
+"""Above every version's number."""
+
 
 class Artifact(NamedTuple):
     """An artifact with the names that lead to it; `version` is its number in its own sequence.
@@ -43,8 +49,12 @@ class Artifact(NamedTuple):
     size: int
     file_count: int
     manifest: bytes | None
+    manifest_size: int | None
     created_at: datetime
     updated_at: datetime
+
+
+_MEMBER = "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
 
 
 class Wish(NamedTuple):
@@ -100,11 +110,12 @@ _ARTIFACT = (
     "SELECT a.id, a.team_id, t.name AS team, a.project_id, p.name AS project, a.collection_id,"
     " c.name AS collection, y.name AS type, a.state, m.version, a.digest, a.description, a.metadata,"
     " a.ttl_seconds, a.tags, a.run_id, r.public_id AS run, a.history_step, a.size, a.file_count, a.manifest,"
-    " a.created_at, a.updated_at"
+    " b.size AS manifest_size, a.created_at, a.updated_at"
     " FROM artifact a JOIN artifact_collection c ON c.id = a.collection_id"
     " JOIN artifact_type y ON y.id = c.type_id JOIN project p ON p.id = a.project_id"
     " JOIN team t ON t.id = a.team_id LEFT JOIN run r ON r.id = a.run_id"
     " LEFT JOIN artifact_membership m ON m.collection_id = a.collection_id AND m.artifact_id = a.id"
+    " LEFT JOIN blob b ON b.team_id = a.team_id AND b.sha256 = a.manifest"
 )
 
 
@@ -216,7 +227,7 @@ def wanted_aliases(tx: Transaction, artifact_id: int) -> list[str]:
 
 
 def join_collection(tx: Transaction, team_id: int, collection_id: int, artifact_id: int) -> Member:
-    """Make the artifact the newest version of a locked collection; its number stays when it is one already."""
+    """Make the artifact the newest version of a locked collection, unless it is a version of it already."""
     added = tx.execute(
         "INSERT INTO artifact_membership (team_id, collection_id, artifact_id, version)"
         " SELECT %s, id, %s, next_version FROM artifact_collection WHERE id = %s"
@@ -237,8 +248,7 @@ def member(tx: Transaction, collection_id: int, artifact_id: int) -> Member:
     """The artifact's place in a collection that it is in."""
     with tx.cursor(row_factory=class_row(Member)) as cursor:
         cursor.execute(
-            "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
-            " WHERE collection_id = %s AND artifact_id = %s",
+            f"{_MEMBER} WHERE collection_id = %s AND artifact_id = %s",
             (collection_id, artifact_id),
         )
         return cursor.fetchall()[0]
@@ -280,7 +290,8 @@ def aliases_of(tx: Transaction, artifact_ids: Collection[int]) -> dict[int, list
             "SELECT l.artifact_id, l.collection_id, c.name AS collection, c.kind, t.name AS team,"
             " c.project_id, p.name AS project, l.alias FROM artifact_alias l"
             " JOIN artifact_collection c ON c.id = l.collection_id JOIN project p ON p.id = c.project_id"
-            " JOIN team t ON t.id = c.team_id WHERE l.artifact_id = ANY(%s) ORDER BY l.alias, l.collection_id",
+            " JOIN team t ON t.id = c.team_id WHERE l.artifact_id = ANY(%s)"
+            " ORDER BY l.alias, l.collection_id",
             (list(artifact_ids),),
         )
         for row in cursor:
@@ -298,17 +309,21 @@ def aliases_of_collection(tx: Transaction, collection_id: int, limit: int, after
 
 
 def member_named(tx: Transaction, collection_id: int, name: str) -> Member | None:
-    """The version of a collection that an alias, `v<number>` or a digest means; an alias goes first."""
-    version = int(name[1:]) if name[:1] == "v" and name[1:].isascii() and name[1:].isdigit() else None
+    """The version of a collection that an alias or `v<number>` means; an alias goes first."""
+    digits = name[1:] if name.startswith("v") and name.isascii() else ""
     with tx.cursor(row_factory=class_row(Member)) as cursor:
         cursor.execute(
-            "SELECT m.id, m.collection_id, m.artifact_id, m.version, m.created_at FROM artifact_membership m"
-            " JOIN artifact a ON a.id = m.artifact_id LEFT JOIN artifact_alias l"
-            "  ON l.collection_id = m.collection_id AND l.artifact_id = m.artifact_id AND l.alias = %(name)s"
-            " WHERE m.collection_id = %(collection)s"
-            "  AND (l.alias IS NOT NULL OR m.version = %(version)s OR a.digest = %(name)s)"
-            " ORDER BY l.alias IS NULL, m.version DESC LIMIT 1",
-            {"collection": collection_id, "name": name, "version": version},
+            "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
+            " WHERE collection_id = %(collection)s AND artifact_id = coalesce("
+            "(SELECT artifact_id FROM artifact_alias"
+            "  WHERE collection_id = %(collection)s AND alias = %(name)s),"
+            "(SELECT artifact_id FROM artifact_membership"
+            "  WHERE collection_id = %(collection)s AND version = %(version)s))",
+            {
+                "collection": collection_id,
+                "name": name,
+                "version": int(digits) if digits.isdigit() and len(digits) < 10 else None,
+            },
         )
         return cursor.fetchone()
 
@@ -322,16 +337,21 @@ def latest(tx: Transaction, collection_id: int) -> int | None:
     return None if row is None else int(row[0])
 
 
-def members(
-    tx: Transaction, collection_id: int, limit: int, after: int | None = None, *, oldest_first: bool = False
-) -> list[Member]:
-    """Up to `limit` versions, the newest first unless asked otherwise, from behind the number `after`."""
-    comparison, direction = (">", "ASC") if oldest_first else ("<", "DESC")
+def members(tx: Transaction, collection_id: int, limit: int, before: int | None = None) -> list[Member]:
+    """Up to `limit` versions, the newest first, from those below the number `before`."""
     with tx.cursor(row_factory=class_row(Member)) as cursor:
         cursor.execute(
-            "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
-            f" WHERE collection_id = %s AND coalesce(version {comparison} %s, true)"  # noqa: S608  # fixed words
-            f" ORDER BY version {direction} LIMIT %s",
+            f"{_MEMBER} WHERE collection_id = %s AND version < %s ORDER BY version DESC LIMIT %s",
+            (collection_id, NO_VERSION if before is None else before, limit),
+        )
+        return cursor.fetchall()
+
+
+def members_from_oldest(tx: Transaction, collection_id: int, limit: int, after: int = -1) -> list[Member]:
+    """Up to `limit` versions, the oldest first, from those above the number `after`."""
+    with tx.cursor(row_factory=class_row(Member)) as cursor:
+        cursor.execute(
+            f"{_MEMBER} WHERE collection_id = %s AND version > %s ORDER BY version LIMIT %s",
             (collection_id, after, limit),
         )
         return cursor.fetchall()
@@ -341,8 +361,7 @@ def memberships(tx: Transaction, artifact_id: int) -> list[Member]:
     """Every collection that the artifact is a version of, in the order in which it joined."""
     with tx.cursor(row_factory=class_row(Member)) as cursor:
         cursor.execute(
-            "SELECT id, collection_id, artifact_id, version, created_at FROM artifact_membership"
-            " WHERE artifact_id = %s ORDER BY id",
+            f"{_MEMBER} WHERE artifact_id = %s ORDER BY id",
             (artifact_id,),
         )
         return cursor.fetchall()
@@ -388,6 +407,7 @@ def delete(tx: Transaction, artifact_id: int) -> None:
     """
     tx.execute("DELETE FROM artifact_file WHERE artifact_id = %s", (artifact_id,))
     tx.execute("DELETE FROM artifact_manifest WHERE artifact_id = %s", (artifact_id,))
+    tx.execute("DELETE FROM artifact_client WHERE artifact_id = %s", (artifact_id,))
     tx.execute(
         "UPDATE artifact SET state = 'DELETED', manifest = NULL, updated_at = now() WHERE id = %s",
         (artifact_id,),

@@ -1,0 +1,345 @@
+"""Reads of artifacts: by name and id, and the lists of projects, types, collections and runs."""
+
+from typing import Any
+
+from runhue_server.gateway import ids
+from runhue_server.gateway.artifact_nodes import (
+    FIELDS,
+    KINDS,
+    Json,
+    artifact_nodes,
+    collection_node,
+    member_nodes,
+    moment,
+    page,
+    page_size,
+    place_of,
+    project_node,
+    reached_artifact,
+    reached_collection,
+)
+from runhue_server.gateway.context import Context
+from runhue_shared import db
+from runhue_shared.db import Transaction, artifact_collections, artifacts, keys
+from runhue_shared.db.artifact_collections import ArtifactType
+from runhue_shared.db.artifacts import LATEST, Artifact, Direction, Member
+
+TYPES_PAGE = 100
+COLLECTIONS_PAGE = 50
+VERSIONS_PAGE = 50
+ALIASES_PAGE = 1000
+USERS_LISTED = 1000
+
+
+@FIELDS.answers("Query", "artifact")
+def artifact_by_id(_source: None, context: Context, id: str | None = None) -> Json | None:  # noqa: A002  # the wire's
+    """The artifact of that id; None when the key does not reach one."""
+    with db.transaction() as tx:
+        found = reached_artifact(tx, context, id)
+        return None if found is None else artifact_nodes(tx, context, [found])[0]
+
+
+@FIELDS.answers("Query", "artifactCollection")
+def collection_by_id(_source: None, context: Context, id: str | None = None) -> Json | None:  # noqa: A002  # the wire's
+    """The collection of that id; None when the key does not reach one."""
+    with db.transaction() as tx:
+        found = reached_collection(tx, context, id)
+    return None if found is None else collection_node(found)
+
+
+@FIELDS.answers("Query", "clientIDMapping")
+def client_id_mapping(_source: None, context: Context, clientID: str = "") -> Json | None:  # noqa: N803  # the wire's
+    """What became of the artifact, or sequence, that a client calls so."""
+    with db.transaction() as tx:
+        teams = [team.id for team in keys.teams_reached(tx, context.principal.key_id)]
+        number = artifacts.clients_artifact(tx, teams, clientID)
+        found = None if number is None else reached_artifact(tx, context, ids.encode("Artifact", number))
+    return None if found is None else {"serverID": ids.encode("Artifact", found.id)}
+
+
+def _member(tx: Transaction, project_id: int, name: str) -> Member | None:
+    """The version that `collection:alias` means in a project; without an alias the latest."""
+    collection_name, _, alias = name.partition(":")
+    found = artifact_collections.collection_named(tx, project_id, collection_name)
+    return None if found is None else artifacts.member_named(tx, found.id, alias or LATEST)
+
+
+@FIELDS.answers("Project", "artifact")
+def artifact_of_project(
+    source: Json,
+    context: Context,
+    name: str = "",
+    enableTracking: bool | None = None,  # noqa: ARG001, N803  # the wire's
+) -> Json | None:
+    """The artifact that `collection:alias` means."""
+    with db.transaction() as tx:
+        member = _member(tx, place_of(source).project_id, name or "")
+        return None if member is None else member_nodes(tx, context, [member])[0]["artifact"]
+
+
+@FIELDS.answers("Project", "artifactCollectionMembership")
+def membership_of_project(source: Json, context: Context, name: str = "") -> Json | None:
+    """The version of a collection that `collection:alias` means."""
+    with db.transaction() as tx:
+        member = _member(tx, place_of(source).project_id, name or "")
+        return None if member is None else member_nodes(tx, context, [member])[0]
+
+
+@FIELDS.answers("Project", "artifactTypes")
+def types_of_project(
+    source: Json,
+    context: Context,  # noqa: ARG001  # every resolver's
+    after: str | None = None,
+    first: int | None = None,
+    includeAll: bool | None = None,  # noqa: ARG001, N803  # the wire's
+) -> Json:
+    """The project's types by name."""
+    size = page_size(first, TYPES_PAGE)
+    with db.transaction() as tx:
+        found = artifact_collections.types_of_project(tx, place_of(source).project_id, size + 1, after or "")
+    edges = [{"node": type_node(one, source), "cursor": one.name} for one in found[:size]]
+    return page(edges, more=len(found) > size)
+
+
+@FIELDS.answers("Project", "artifactType")
+def type_of_project(source: Json, context: Context, name: str = "") -> Json | None:  # noqa: ARG001  # every resolver's
+    """The project's type of that name."""
+    with db.transaction() as tx:
+        found = artifact_collections.types_of_project(tx, place_of(source).project_id, 1, "", name)
+    return type_node(found[0], source) if found else None
+
+
+def type_node(found: ArtifactType, project: Json | None = None) -> Json:
+    """The fields of `ArtifactType`; `project` are those of its project, for the fields that list."""
+    return {
+        "__typename": "ArtifactType",
+        "id": ids.encode("ArtifactType", found.id),
+        "name": found.name,
+        "description": found.description,
+        "createdAt": moment(found.created_at),
+        "_project": project,
+    }
+
+
+@FIELDS.answers("ArtifactType", "artifact")
+def artifact_of_type(source: Json, context: Context, name: str = "") -> Json | None:
+    """The artifact that `collection:alias` means, when it is of the type."""
+    found = artifact_of_project(source["_project"], context, name)
+    return found if found is not None and found["artifactType"]["name"] == source["name"] else None
+
+
+@FIELDS.answers("Project", "artifactCollection")
+def collection_of_project(source: Json, context: Context, name: str = "") -> Json | None:  # noqa: ARG001  # every resolver's
+    """The project's collection of that name."""
+    with db.transaction() as tx:
+        found = artifact_collections.collection_named(tx, place_of(source).project_id, name)
+    return None if found is None else collection_node(found)
+
+
+@FIELDS.answers("ArtifactType", "artifactCollection")
+def collection_of_type(source: Json, context: Context, name: str = "") -> Json | None:
+    """The collection of that name, when it is of the type."""
+    found = collection_of_project(source["_project"], context, name)
+    return found if found is not None and found["defaultArtifactType"]["name"] == source["name"] else None
+
+
+@FIELDS.answers("ArtifactType", "artifactSequence")
+def sequence_of_type(source: Json, context: Context, name: str = "") -> Json | None:
+    """As `collection_of_type`, when it is a sequence."""
+    found = collection_of_type(source, context, name)
+    return found if found is not None and found["__typename"] == KINDS["sequence"] else None
+
+
+@FIELDS.answers("Project", "artifactCollections")
+def collections_of_project(
+    source: Json,
+    context: Context,  # noqa: ARG001  # every resolver's
+    after: str | None = None,
+    first: int | None = None,
+    filters: str | None = None,
+    order: str | None = None,
+) -> Json:
+    """The project's collections."""
+    return _collections(place_of(source).project_id, None, (filters, order), first, after)
+
+
+@FIELDS.answers("ArtifactType", "artifactCollections")
+def collections_of_type(
+    source: Json,
+    context: Context,  # noqa: ARG001  # every resolver's
+    after: str | None = None,
+    first: int | None = None,
+    filters: str | None = None,
+    order: str | None = None,
+) -> Json:
+    """The project's collections of the type."""
+    return _collections(
+        place_of(source["_project"]).project_id, source["name"], (filters, order), first, after
+    )
+
+
+def _collections(
+    project_id: int,
+    type_: str | None,
+    wanted: tuple[str | None, str | None],
+    first: int | None,
+    after: str | None,
+) -> Json:
+    size = page_size(first, COLLECTIONS_PAGE)
+    with db.transaction() as tx:
+        found = artifact_collections.collections_of_project(tx, project_id, size + 1, after or "", type_)
+        total = artifact_collections.count_collections(tx, project_id, type_)
+    edges = [{"node": collection_node(one), "cursor": one.name} for one in found[:size]]
+    return page(edges, more=len(found) > size, total=total)
+
+
+@FIELDS.answers("ArtifactSequence", "artifacts")
+@FIELDS.answers("ArtifactPortfolio", "artifacts")
+def versions(
+    source: Json,
+    context: Context,
+    after: str | None = None,
+    first: int | None = None,
+    order: str | None = None,
+    filters: str | None = None,  # noqa: ARG001  # clients ask for committed ones, and only those have numbers
+) -> Json:
+    """The versions of a collection, the newest first; `+createdAt` and the like turn that around."""
+    size = page_size(first, VERSIONS_PAGE)
+    number = int(after) if after and after.isdigit() else None
+    with db.transaction() as tx:
+        if order and not order.startswith("-"):
+            found = artifacts.members_from_oldest(
+                tx, source["_collection"], size + 1, -1 if number is None else number
+            )
+        else:
+            found = artifacts.members(tx, source["_collection"], size + 1, number)
+        nodes = member_nodes(tx, context, found[:size])
+        total = artifact_collections.count_versions(tx, source["_collection"])
+    edges = [
+        {"version": f"v{node['versionIndex']}", "node": node["artifact"], "cursor": str(node["versionIndex"])}
+        for node in nodes
+    ]
+    return page(edges, more=len(found) > size, total=total)
+
+
+@FIELDS.answers("ArtifactSequence", "artifactMembership")
+@FIELDS.answers("ArtifactPortfolio", "artifactMembership")
+def version_named(source: Json, context: Context, aliasName: str = "") -> Json | None:  # noqa: N803  # the wire's
+    """The version that an alias or `v<number>` means."""
+    with db.transaction() as tx:
+        member = artifacts.member_named(tx, source["_collection"], aliasName or LATEST)
+        return None if member is None else member_nodes(tx, context, [member])[0]
+
+
+@FIELDS.answers("ArtifactSequence", "latestArtifact")
+def latest_artifact(source: Json, context: Context) -> Json | None:
+    """The newest version."""
+    return (version_named(source, context) or {}).get("artifact")
+
+
+@FIELDS.answers("ArtifactSequence", "aliases")
+@FIELDS.answers("ArtifactPortfolio", "aliases")
+def aliases_in_collection(
+    source: Json,
+    context: Context,  # noqa: ARG001  # every resolver's
+    after: str | None = None,
+    first: int | None = None,
+) -> Json:
+    """The aliases in use, by name."""
+    size = page_size(first, ALIASES_PAGE)
+    with db.transaction() as tx:
+        found = artifacts.aliases_of_collection(tx, source["_collection"], size + 1, after or "")
+    edges = [
+        {"node": {"__typename": "ArtifactAlias", "id": name, "alias": name}, "cursor": name}
+        for name in found[:size]
+    ]
+    return page(edges, more=len(found) > size)
+
+
+@FIELDS.answers("Run", "outputArtifacts")
+def output_artifacts(
+    source: Json, context: Context, after: str | None = None, first: int | None = None
+) -> Json | None:
+    """What a run logged."""
+    return _of_run(source, context, "output", after, first)
+
+
+@FIELDS.answers("Run", "inputArtifacts")
+def input_artifacts(
+    source: Json, context: Context, after: str | None = None, first: int | None = None
+) -> Json | None:
+    """What a run used."""
+    return _of_run(source, context, "input", after, first)
+
+
+def _of_run(
+    source: Json, context: Context, direction: Direction, after: str | None, first: int | None
+) -> Json | None:
+    run_id = ids.decode("Run", source.get("id"))
+    if run_id is None:
+        return None
+    size = page_size(first, VERSIONS_PAGE)
+    with db.transaction() as tx:
+        found = artifacts.artifacts_of_run(
+            tx, run_id, direction, size + 1, int(after) if after and after.isdigit() else 0
+        )
+        nodes = artifact_nodes(tx, context, found[:size])
+        total = artifacts.count_artifacts_of_run(tx, run_id, direction)
+    edges = [{"node": node, "cursor": str(node["_artifact"].id)} for node in nodes]
+    return page(edges, more=len(found) > size, total=total)
+
+
+@FIELDS.answers("Artifact", "artifactMemberships")
+def memberships(source: Json, context: Context) -> Json:
+    """Every collection that the artifact is a version of."""
+    with db.transaction() as tx:
+        nodes = member_nodes(tx, context, artifacts.memberships(tx, _number(source)))
+    return page([{"node": node, "cursor": node["id"]} for node in nodes], more=False, total=len(nodes))
+
+
+@FIELDS.answers("Artifact", "artifactCollections")
+def collections_of_artifact(source: Json, context: Context) -> Json:
+    """As `memberships`, without the numbers."""
+    edges = memberships(source, context)["edges"]
+    nodes = [edge["node"]["artifactCollection"] for edge in edges]
+    return page([{"node": node, "cursor": node["id"]} for node in nodes], more=False, total=len(nodes))
+
+
+@FIELDS.answers("Artifact", "usedBy")
+def used_by(source: Json, context: Context) -> Json:  # noqa: ARG001  # every resolver's
+    """The runs that used it."""
+    return _runs(source, "input")
+
+
+@FIELDS.answers("Artifact", "createdBy")
+def created_by(source: Json, context: Context) -> Json | None:  # noqa: ARG001  # every resolver's
+    """The run that logged it first."""
+    found: Artifact = source["_artifact"]
+    if found.run_id is None:
+        return None
+    return {
+        "__typename": "Run",
+        "id": ids.encode("Run", found.run_id),
+        "name": found.run,
+        "project": project_node(found.team, found.project_id, found.project),
+    }
+
+
+def _runs(source: Json, direction: Direction) -> Json:
+    with db.transaction() as tx:
+        runs = artifacts.runs_of_artifact(tx, _number(source), direction, USERS_LISTED)
+    nodes = [
+        {
+            "__typename": "Run",
+            "id": ids.encode("Run", run.id),
+            "name": run.public_id,
+            "project": project_node(run.team, run.project_id, run.project),
+        }
+        for run in runs
+    ]
+    return page([{"node": node, "cursor": node["id"]} for node in nodes], more=False, total=len(nodes))
+
+
+def _number(source: Json) -> int:
+    found: Any = source["_artifact"]
+    return int(found.id)
