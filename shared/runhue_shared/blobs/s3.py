@@ -167,7 +167,7 @@ def _errors() -> Iterator[None]:
     """
     try:
         yield
-    except FileNotFoundError as error:
-        raise BytesMissing("the bucket has no such object") from error
     except (BaseError, OSError) as error:
+        if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+            raise BytesMissing("the bucket has no such object") from error
         raise StoreAway(f"the bucket of the blob store refuses: {str(error)[:300]}") from error

@@ -1,0 +1,45 @@
+"""A bucket on a real S3 server in a thread of this process, and the settings that lead to it."""
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from runhue_shared.settings import Settings, settings
+from tests.conftest import forget_settings
+
+
+class Bucket:
+    """An empty bucket; `objects` looks into it without our code."""
+
+    def __init__(self, server: ThreadedMotoServer, name: str) -> None:
+        host, port = server.get_host_and_port()
+        self.endpoint = f"http://{host}:{port}"
+        self.name = name
+        self.client = boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        self.client.create_bucket(Bucket=name)
+
+    def objects(self, prefix: str = "") -> dict[str, int]:
+        """Sizes by key."""
+        found = self.client.list_objects_v2(Bucket=self.name, Prefix=f"runs/{prefix}")
+        return {entry["Key"].removeprefix("runs/"): entry["Size"] for entry in found.get("Contents", [])}
+
+    def lead_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have this process's environment name the server, as an operator would."""
+        monkeypatch.setenv("AWS_ENDPOINT_URL", self.endpoint)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+    def use(self, monkeypatch: pytest.MonkeyPatch, *, direct: bool = True) -> Settings:
+        """Have this process keep its bytes in the bucket, below `runs/`."""
+        self.lead_to(monkeypatch)
+        monkeypatch.setenv("RUNHUE_BLOB_URL", f"s3://{self.name}/runs")
+        monkeypatch.setenv("RUNHUE_BLOB_DIRECT", str(direct))
+        forget_settings()
+        return settings()
