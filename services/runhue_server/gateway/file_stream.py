@@ -43,7 +43,7 @@ from runhue_server.web.problems import (
     problem_response,
 )
 from runhue_shared import db
-from runhue_shared.db import dead_letters, wandb_writers, writers
+from runhue_shared.db import dead_letters, nested_keys, wandb_writers, writers
 from runhue_shared.db.keys import Principal
 from runhue_shared.events import LogBatch
 
@@ -148,7 +148,7 @@ class FileStreamRoute:
         seen = await self._run(liveness.hear, sender, session.writer_id)
         if seen.state == "crashed" and not session.marks.complete:
             self._gateway.submitter.waker.wake(await self._run(liveness.revive, [seen.run_id]))
-        return seen.stop_requested
+        return bool(seen.stop_requested)
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:  # any function's
         return await self._gateway.run(function, *arguments)
@@ -214,7 +214,7 @@ def _keep_beside(session: Session, post: Post, translation: Translation) -> None
     if not (nested or began or post.preempting):
         return
     with db.transaction() as tx:
-        wandb_writers.add_nested_keys(tx, session.team_id, session.run_id, nested)
+        nested_keys.add(tx, session.team_id, session.run_id, nested)
         if began is not None:
             wandb_writers.started_earlier(tx, session.run_id, began)
         if post.preempting:

@@ -129,7 +129,7 @@ def _slowly(text: str, code: str) -> dict[str, Any]:
         raise Unreadable(code, f"a JSON object is expected, this is {type(found).__name__}")
     if holds_lone_surrogate(text.encode("utf-8", "surrogatepass")) or not _is_unicode(text):
         found = _unicode(found)
-    return found
+    return dict(found)
 
 
 def _integer(digits: str) -> int | float:

@@ -11,6 +11,7 @@ from runhue_server.intake.problems import RunDeleted
 from runhue_shared import db
 from runhue_shared.db import colors, wandb_writers, writers
 from runhue_shared.db.keys import Principal
+from runhue_shared.db.wandb_writers import WandbWriter
 from runhue_shared.db.writers import StartedRun
 from runhue_shared.events import StartWriter
 
@@ -60,6 +61,11 @@ class Address(NamedTuple):
 _marks = msgspec.json.Decoder(Marks)
 
 
+def marks_of(writer: WandbWriter) -> Marks:
+    """How far the session of that writer is."""
+    return _marks.decode(writer.marks or "{}")
+
+
 def marks_text(marks: Marks) -> str:
     return msgspec.json.encode(marks).decode()
 
@@ -86,7 +92,7 @@ def find_session(tx: db.Transaction, sender: Principal, at: Address) -> Session 
         run.started_at,
         writer.id,
         writer.durable_seq + 1,
-        _marks.decode(writer.marks or "{}"),
+        marks_of(writer),
     )
 
 

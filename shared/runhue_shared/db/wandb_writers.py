@@ -1,7 +1,6 @@
 """Writers of runs that the wandb client logs: which one is the newest, and how far its files are durable."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runhue_shared.db import Transaction
@@ -28,14 +27,6 @@ class WandbWriter(NamedTuple):
     no: int
     durable_seq: int
     marks: str | None
-
-
-class LineCounts(NamedTuple):
-    """How many rows and console lines of a run are folded."""
-
-    history: int
-    events: int
-    console: int
 
 
 def run_named(tx: Transaction, team_id: int, project: str, public_id: str) -> WandbRun | None:
@@ -104,30 +95,21 @@ def started_earlier(tx: Transaction, run_id: int, started_at: float) -> None:
     )
 
 
-def add_nested_keys(tx: Transaction, team_id: int, run_id: int, paths: Mapping[str, Sequence[str]]) -> None:
-    """Keep from which keys flattening made the dotted names."""
-    with tx.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO nested_key (run_id, team_id, name, path) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (run_id, name) DO NOTHING",
-            [(run_id, team_id, name, json.dumps(path)) for name, path in sorted(paths.items())],
-        )
+class PlacedRun(NamedTuple):
+    """Where a run is, by its internal number."""
+
+    id: int
+    team: str
+    project_id: int
+    project: str
+    public_id: str
 
 
-def nested_keys(tx: Transaction, run_id: int) -> dict[str, list[str]]:
-    """The keys that each dotted name of the run was made of."""
-    rows = tx.execute("SELECT name, path FROM nested_key WHERE run_id = %s", (run_id,))
-    return {name: json.loads(path) for name, path in rows}
-
-
-def line_counts(tx: Transaction, run_id: int) -> LineCounts:
-    """Rows of history and of system samples, one a step, and console lines."""
+def run_numbered(tx: Transaction, run_id: int) -> PlacedRun | None:
+    """The run with that internal number, unless it was deleted."""
     row = tx.execute(
-        "SELECT coalesce(max(v.n) FILTER (WHERE m.stream = 'history'), 0),"
-        " coalesce(max(v.n) FILTER (WHERE m.stream = 'system'), 0),"
-        " (SELECT count(*) FROM run_console c WHERE c.run_id = %(run)s)"
-        " FROM run_metric v JOIN metric m ON m.id = v.metric_id"
-        " WHERE v.run_id = %(run)s AND m.folded = '_step'",
-        {"run": run_id},
-    ).fetchall()[0]
-    return LineCounts(*map(int, row))
+        "SELECT r.id, t.name, p.id, p.name, r.public_id FROM run r JOIN project p ON p.id = r.project_id"
+        " JOIN team t ON t.id = p.team_id WHERE r.id = %s AND r.deleted_at IS NULL",
+        (run_id,),
+    ).fetchone()
+    return None if row is None else PlacedRun(*row)
