@@ -18,6 +18,7 @@ from runhue_shared.events import (
     ConsoleLine,
     Finish,
     LogBatch,
+    MediaSetting,
     MetricDefinition,
     RunAttributes,
     SummaryEdit,
@@ -28,11 +29,16 @@ from runhue_shared.events import (
 RowEntry = tuple[int, int, dict[str, Any]]
 """(seq, step, flat values)."""
 
-Part = ConfigEdit | SummaryEdit | MetricDefinition | ConsoleLine | Alert | RunAttributes | Finish
+Part = (
+    ConfigEdit | SummaryEdit | MetricDefinition | ConsoleLine | Alert | RunAttributes | MediaSetting | Finish
+)
 
 
 class Batch:
-    """What the records `seq_lo..seq_hi` say; grows at its end, and can be halved."""
+    """What the records `seq_lo..seq_hi` say; grows at its end, and can be halved.
+
+    `files` are delivered ahead of it.
+    """
 
     def __init__(self, seq_lo: int) -> None:
         self.seq_lo = seq_lo
@@ -40,6 +46,8 @@ class Batch:
         self.rows: list[RowEntry] = []
         self.system: list[RowEntry] = []
         self.parts: list[Part] = []
+        self.files: list[tuple[int, records.FileSaved]] = []
+        self.file_bytes = 0
 
     def __len__(self) -> int:
         return self.seq_hi - self.seq_lo + 1
@@ -62,6 +70,7 @@ class Batch:
         batch.console = [part for part in self.parts if isinstance(part, ConsoleLine)]
         batch.alerts = [part for part in self.parts if isinstance(part, Alert)]
         batch.attributes = [part for part in self.parts if isinstance(part, RunAttributes)]
+        batch.media = [part for part in self.parts if isinstance(part, MediaSetting)]
         batch.finish = [part for part in self.parts if isinstance(part, Finish)]
         return batch
 
@@ -73,6 +82,7 @@ class Batch:
         for half in (low, high):
             half.rows = [row for row in self.rows if half.seq_lo <= row[0] <= half.seq_hi]
             half.system = [row for row in self.system if half.seq_lo <= row[0] <= half.seq_hi]
+            half.files = [file for file in self.files if half.seq_lo <= file[0] <= half.seq_hi]
             half.parts = [part for part in self.parts if half.seq_lo <= part.seq <= half.seq_hi]
         return low, high
 
@@ -115,6 +125,7 @@ class Assembler:
             records.RowCommitted: lambda seq, _: self._commit(seq),
             records.OpenRowReplaced: self._replace_row,
             records.SystemSampled: self._add_system,
+            records.FileSaved: self._add_file,
         }
 
     def feed(self, seq: int, payload: bytes) -> None:
@@ -177,6 +188,11 @@ class Assembler:
         if seq >= self.batch.seq_lo:
             self.batch.system.append((seq, record.time_ms, record.values))
 
+    def _add_file(self, seq: int, record: records.FileSaved) -> None:
+        if seq >= self.batch.seq_lo:
+            self.batch.files.append((seq, record))
+            self.batch.file_bytes += record.size
+
     def _add_part(self, part: Part) -> None:
         if isinstance(part, Finish):
             self.finished_seq = part.seq
@@ -212,5 +228,6 @@ _PARTS: dict[type, Callable[[int, Any], Part]] = {  # each takes its own kind of
     records.ConsoleWritten: lambda seq, record: ConsoleLine(seq, record.stream, record.time, record.text),
     records.AlertRaised: lambda seq, record: Alert(seq, record.title, record.text, record.level, record.time),
     records.AttributesChanged: lambda seq, record: RunAttributes(seq, **record.values),
+    records.MediaShown: lambda seq, record: MediaSetting(seq, record.kind, record.key, record.value),
     records.WriterFinished: _finish,
 }

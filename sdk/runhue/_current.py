@@ -1,5 +1,6 @@
 """The current run of this process, and the functions that act on it."""
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
@@ -8,6 +9,7 @@ from runhue._errors import NoRun
 if TYPE_CHECKING:
     from runhue._define_metric import Metric
     from runhue._run import Run
+    from runhue._saved_files import SavePolicy
 
 run: "Run | None" = None
 """The run that `runhue.log()` and its like act on."""
@@ -79,6 +81,20 @@ def alert(title: str, text: str, level: str | None = None, wait_duration: float 
         NoRun: there is none.
     """
     _needed("alert()").alert(title, text, level, wait_duration)
+
+
+def save(
+    glob_str: "str | os.PathLike[str]",
+    base_path: "str | os.PathLike[str] | None" = None,
+    policy: "SavePolicy" = "live",
+    glob: bool = True,
+) -> list[str]:
+    """`Run.save` of the current run.
+
+    Raises:
+        NoRun: there is none.
+    """
+    return _needed("save()").save(glob_str, base_path, policy, glob)
 
 
 def teardown(exit_code: int | None = None) -> None:

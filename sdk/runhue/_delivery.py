@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from runhue._assembly import Assembler, Batch
-from runhue._errors import SequenceGap, ServerBusy, ServerRefused
+from runhue._errors import SequenceGap, ServerBusy, ServerError, ServerRefused
+from runhue._file_delivery import FileDelivery
 from runhue._spool import REJECTED, segments, write_private
 from runhue._spool_reader import SpoolReader
 from runhue._transport import Transport
@@ -16,6 +17,10 @@ from runhue_shared.events import LogBatchAccepted, StartWriter, WriterStarted, e
 
 BATCH_BYTES = 1024 * 1024
 """Spool bytes in one batch: some 5,000 rows of ten numbers, at which the cost of a request has vanished."""
+
+BATCH_FILES = 64
+BATCH_FILE_BYTES = 64 * 1024 * 1024
+"""Files are delivered ahead of their batch: with more of them its rows would wait too long."""
 
 GAPS_IN_A_ROW = 3
 SPLIT_STATUS = frozenset({400, 413, 422})
@@ -48,6 +53,7 @@ class Delivery:
         self._reader = SpoolReader(folder, self._report_damage)
         self._assembler = Assembler(0)
         self._waiting: list[Batch] = []
+        self._files = FileDelivery(folder, transport, warn, self._stay_alive)
 
     def begin(self) -> WriterStarted:
         """Introduce the writer to the server; again after a fault is fine.
@@ -88,6 +94,12 @@ class Delivery:
         if self.started is not None:
             self._obey(self._transport.heartbeat(self.started.writer_id))
 
+    def _stay_alive(self) -> None:
+        try:
+            self.heartbeat()
+        except ServerError:
+            return  # the file under way will say what is wrong
+
     def close(self) -> None:
         """Let go of the spool's files."""
         self._reader.close()
@@ -110,7 +122,7 @@ class Delivery:
                 self._assembler.feed(seq, payload)
             except (msgspec.DecodeError, ValueError) as error:
                 self._warn(f"record {seq} of {self.folder} cannot be read and is skipped: {error}")
-            if size >= self._max_batch_bytes:
+            if size >= self._max_batch_bytes or _has_enough_files(self._assembler.batch):
                 self.is_behind = True
                 break
         records.close()
@@ -126,6 +138,7 @@ class Delivery:
     def _send(self, batch: Batch) -> None:
         if self.started is None:
             raise RuntimeError("deliver() begins before it sends")
+        self._files.deliver(self.started.writer_id, batch.files)
         try:
             accepted = self._transport.send_batch(self.started.writer_id, batch.log_batch())
         except SequenceGap as gap:
@@ -162,6 +175,7 @@ class Delivery:
             self._continue_from(durable_seq + 1)
             return
         self.durable_seq = durable_seq
+        self._files.forget(batch.files)
         finished = self._assembler.finished_seq
         self.finish_sent = finished is not None and finished <= durable_seq
         self._discard()
@@ -196,3 +210,7 @@ class Delivery:
         write_private(folder / f"{batch.seq_lo:020d}.batch", body)
         write_private(folder / f"{batch.seq_lo:020d}.json", json.dumps(reason).encode())
         self._warn(f"the server refuses one record for good, kept in {folder}: {refusal}")
+
+
+def _has_enough_files(batch: Batch) -> bool:
+    return len(batch.files) >= BATCH_FILES or batch.file_bytes >= BATCH_FILE_BYTES

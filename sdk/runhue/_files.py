@@ -26,8 +26,9 @@ class SpoolFiles:
     record has a name of its own, so that one can be deleted while another still waits.
     """
 
-    def __init__(self, folder: Path | None, warn: Callable[[str], None]) -> None:
-        self.warn = warn
+    def __init__(self, folder: Path | None) -> None:
+        self.on_warning: Callable[[str], None] = _say_nothing
+        self._said: set[str] = set()
         self._folder = None if folder is None else folder / FILES
         self._numbers = itertools.count()
         self._names: dict[str, str] = {}
@@ -47,17 +48,31 @@ class SpoolFiles:
         if isinstance(content, bytes):
             sha256, size = hashlib.sha256(content).hexdigest(), len(content)
             if not self._link(sha256, name):
-                _copy(content, self._folder / name)
+                self._write(content, name)
         else:
-            sha256, size = _copy(content, self._folder / name)
+            sha256, size = self._write(content, name)
             self._link(sha256, name)
         self._names[sha256] = name
         return name, sha256, size
+
+    def _write(self, content: bytes | Path, name: str) -> tuple[str, int]:
+        assert self._folder is not None  # noqa: S101  # put() returned before, without one
+        try:
+            return _copy(content, self._folder / name)
+        except BaseException:
+            self.drop(name)
+            raise
 
     def drop(self, name: str) -> None:
         """Take back what was kept."""
         if self._folder is not None:
             (self._folder / name).unlink(missing_ok=True)
+
+    def warn(self, sentence: str) -> None:
+        """Tell the user something, once."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self.on_warning(sentence)
 
     def _link(self, sha256: str, name: str) -> bool:
         """Let `name` be the bytes that are here under another name; False when they are not."""
@@ -112,14 +127,14 @@ class FileStage:
         if error is not None:
             self.discard()
 
-    def put(self, content: bytes | Path, path: Callable[[str], str]) -> records.FileSaved:
-        """Keep bytes under the path that `path` gives for their sha256 (hex).
+    def put(self, content: bytes | Path, path: str | Callable[[str], str]) -> records.FileSaved:
+        """Keep bytes under `path`, which may be made from their sha256 (hex).
 
         Raises:
             BadMedia: `content` is a file that cannot be read.
         """
         name, sha256, size = self._files.put(content)
-        kept = records.FileSaved(path(sha256), sha256, size, name)
+        kept = records.FileSaved(path if isinstance(path, str) else path(sha256), sha256, size, name)
         self.records.append(kept)
         return kept
 
@@ -144,3 +159,7 @@ class FileStage:
             if isinstance(record, records.FileSaved):
                 self._files.drop(record.name)
         self.records.clear()
+
+
+def _say_nothing(_: str) -> None:
+    pass

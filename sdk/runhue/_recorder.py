@@ -6,7 +6,8 @@ Every method may be called from any thread, and from a signal handler.
 import operator
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 import msgspec
@@ -14,8 +15,11 @@ import msgspec
 from runhue import _records as records
 from runhue._define_metric import StepSync
 from runhue._errors import BadValue, RunFinished, StepWentBack, UsageError
+from runhue._files import FileStage
+from runhue._media.media import LoggedRow
 from runhue._spool import NoSpool, Spool
 from runhue._values import PLAIN_TYPES, plain_row
+from runhue_shared.events import flatten
 
 MAX_STEP = 2**63 - 1
 KNOWN_SHAPES = 1000
@@ -42,6 +46,9 @@ class Recorder:
         self._shapes: dict[tuple[str, ...], int] = {}
         self._last_of_shape: dict[int, tuple[int, bytes]] = {}
         self._latest: dict[str, Any] = {}
+        self._shown: dict[tuple[str, str], dict[str, Any]] = {}
+        self._counted_step: int | None = None
+        self._counts: dict[type, int] = {}
         self._zero = time.monotonic()
 
     def resume(self, next_step: int, runtime: float, summary: Mapping[str, Any]) -> None:
@@ -73,18 +80,32 @@ class Recorder:
         if type(values) is not dict:
             values = _as_dict(values)
         shape = self._shapes.get(tuple(values))
-        if shape is None or not PLAIN_TYPES.issuperset(map(type, values.values())):
-            values = plain_row(values)
-            shape = self._shape_of(values)
         with self.lock:
             if self.before_append is not None:
                 self.before_append()
             if self.closed:
                 raise RunFinished("the run is finished: log() before finish(), or init() again")
+            if shape is None or not PLAIN_TYPES.issuperset(map(type, values.values())):
+                wanted = self.step if step is None else self._checked_step(step)
+                values = self._converted(values, wanted)
+                shape = self._shape_of(values)
             if step is None and commit is not False and self.open_step is None and not self.step_sync.active:
                 self._log_row(values, shape)
             else:
                 self._log_openly(values, step, commit)
+
+    def _converted(self, values: Mapping[str, Any], step: int | None) -> dict[str, Any]:
+        """The plain form of a row's values, or of the summary's; their files are recorded ahead of it."""
+        if step != self._counted_step:
+            self._counted_step, self._counts = step, {}
+        with FileStage(self.spool.files, self._shown) as stage:
+            row = LoggedRow(step, stage, self._counts)
+            values = plain_row(values, row)
+        for record in stage.records:
+            self._append(record)
+        stage.recorded()
+        self._counts = row.counts
+        return values
 
     def _log_row(self, values: dict[str, Any], shape: int) -> None:
         """The common case, a row by itself."""
@@ -113,16 +134,21 @@ class Recorder:
         if commit:
             self._row_complete()
 
+    def _checked_step(self, step: SupportsIndex) -> int:
+        """The step as a number, when the next row may have it."""
+        wanted = _step_number(step)
+        if self._strict and wanted < self.next_step and wanted != self.open_step:
+            before = self.next_step - 1
+            raise StepWentBack(f"step {wanted} comes after step {before}, and the settings say strict_steps")
+        return wanted
+
     def _open_at(self, step: SupportsIndex | None) -> None:
         """Make `step` the open row's, which completes the one that was open at another step."""
-        wanted = self.step if step is None else _checked_step(step)
+        wanted = self.step if step is None else self._checked_step(step)
         if self.open_step == wanted:
             return
         if wanted > MAX_STEP:
             raise _past_last_step()
-        if self._strict and wanted < self.next_step:
-            before = self.next_step - 1
-            raise StepWentBack(f"step {wanted} comes after step {before}, and the settings say strict_steps")
         self.complete_row()
         self.open_step = wanted
         self.next_step = max(self.next_step, wanted + 1)
@@ -155,6 +181,29 @@ class Recorder:
             self._append(records.OpenRowReplaced(self.step, time.time(), self.runtime, plain_values))
             self.open_row = plain_values
 
+    def set_summary(self, values: Mapping[str, Any], removed: list[str]) -> dict[str, Any]:
+        """Record summary keys set by hand, and keys removed; returns what was set, flat and plain.
+
+        Raises:
+            BadKey, BadValue: nothing is set.
+        """
+        with self.lock:
+            self._check_open()
+            changed = flatten(self._converted(values, None))
+            if changed or removed:
+                self._append(records.SummaryChange(changed, removed))
+        return changed
+
+    def save_files(self, files: Iterable[tuple[Path, str]]) -> None:
+        """Record files of the run, each with its path in it, as they are now."""
+        with self.lock:
+            self._check_open()
+            with FileStage(self.spool.files, self._shown) as stage:
+                for source, path in files:
+                    stage.put(source, path)
+            for record in stage.records:
+                self._append(record)
+
     def latest(self) -> dict[str, Any]:
         """The last logged value of each key, as this process knows it."""
         with self.lock:
@@ -168,11 +217,14 @@ class Recorder:
     def record(self, record: records.Record) -> None:
         """Append any other record."""
         with self.lock:
-            if self.before_append is not None:
-                self.before_append()
-            if self.closed:
-                raise RunFinished("the run is finished and takes no more changes")
+            self._check_open()
             self._append(record)
+
+    def _check_open(self) -> None:
+        if self.before_append is not None:
+            self.before_append()
+        if self.closed:
+            raise RunFinished("the run is finished and takes no more changes")
 
     def fork(self, before_append: Callable[[], None]) -> None:
         """In the child of a fork: the open row is the parent's; `before_append` runs once, first."""
@@ -220,7 +272,7 @@ def _as_dict(values: object) -> dict[str, Any]:
     raise BadValue(f"log() takes a dict of values by key, got {type(values).__name__}")
 
 
-def _checked_step(step: SupportsIndex) -> int:
+def _step_number(step: SupportsIndex) -> int:
     try:
         number = operator.index(step)
     except TypeError:

@@ -1,6 +1,7 @@
 """A run as the training process holds it."""
 
 import datetime as dt
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -14,6 +15,7 @@ from runhue._errors import UsageError
 from runhue._history import History
 from runhue._progress import DeliveryProgress
 from runhue._recorder import Recorder
+from runhue._saved_files import SavedFiles, SavePolicy
 from runhue._settings import Settings
 from runhue._summary import Summary
 from runhue._surroundings import Surroundings
@@ -64,8 +66,9 @@ class Run:
         self._group = start.group
         self._job_type = start.job_type
         self._config = Config(started.config if started else {}, self._edit_config, settings.allow_val_change)
-        self._summary = Summary(recorder.latest, self._edit_summary)
+        self._summary = Summary(recorder.latest, recorder.set_summary)
         self._console = ConsoleCapture(recorder)
+        self._saved = SavedFiles(writer.folder, recorder.save_files, terminal.warn)
         self._surroundings = Surroundings(recorder, settings)
 
     def __enter__(self) -> "Run":
@@ -200,7 +203,8 @@ class Run:
 
         Raises:
             BadKey: a key is no str, empty, or longer than 500 characters. Nothing is logged.
-            BadValue: a value cannot be stored; the message names its key. Nothing is logged.
+            BadValue: a value cannot be stored; the message names its key. Nothing is logged. For media
+                it is a BadMedia, which is a ValueError too.
             StepWentBack: `step` is lower than one before, and the settings say `strict_steps`.
             RunFinished: the run is finished.
         """
@@ -228,6 +232,33 @@ class Run:
             self._recorder.step_sync.add(metric)
             self._recorder.record(metric.record())
         return metric
+
+    def save(
+        self,
+        glob_str: str | os.PathLike[str],
+        base_path: str | os.PathLike[str] | None = None,
+        policy: SavePolicy = "live",
+        glob: bool = True,
+    ) -> list[str]:
+        """Keep files with the run, under the paths that they have below `base_path`; returns these paths.
+
+        Args:
+            glob_str: a path or a pattern (`checkpoints/*.pt`, `**` for all depths), expanded now; a
+                folder stands for all files in it.
+            base_path: default the working directory; for an absolute path its folder's parent, so
+                that `/data/run1/*.txt` becomes `run1/...`.
+            policy: "live" keeps each new content until the run ends, "now" the present one, "end"
+                the one that is there when the run ends.
+            glob: False takes `glob_str` literally.
+
+        Contents are copied into the spool, so that a file may change while it is sent.
+
+        Raises:
+            BadPath: no such policy, or a file that is not below `base_path`.
+            BadMedia: a file cannot be read.
+            RunFinished: the run is finished.
+        """
+        return self._saved.save(glob_str, base_path, policy, glob)
 
     def alert(
         self,
@@ -271,6 +302,7 @@ class Run:
         self.succeeded = state == "finished"
         self._console.stop()
         self._surroundings.stop()
+        self._saved.finish()
         if self._recorder.before_append is not None:  # a fork that never logged has nothing to end
             self._recorder.closed = True
         else:
@@ -327,6 +359,7 @@ class Run:
             return
         self._writer.abandon()
         self._console.pause()
+        self._saved.forget()
         self._recorder.fork(lambda: adopt(self))
 
     def when_recorded(self, following: Callable[[], None]) -> None:
@@ -353,9 +386,6 @@ class Run:
 
     def _edit_config(self, values: Mapping[str, Any], removed: list[str]) -> None:
         self._recorder.record(records.ConfigChange(dict(values), removed))
-
-    def _edit_summary(self, values: Mapping[str, Any], removed: list[str]) -> None:
-        self._recorder.record(records.SummaryChange(dict(values), removed))
 
     def _set_attribute(self, field: str, value: object) -> None:
         self._recorder.record(records.AttributesChanged({field: plain(value, field)}))

@@ -1,7 +1,7 @@
 """The spool: what a process said to its run, on disk before `log()` returns.
 
-One folder per writer: `manifest.json` (who writes to what, never the API key), `lock`, and
-segments named by their first seq. A segment is records end to end:
+One folder per writer: `manifest.json` (who writes to what, never the API key), `lock`, `files/`
+(see _files), and segments named by their first seq. A segment is records end to end:
 
     length u32 | crc32 u32 | seq u64 | payload (msgpack, see _records)      little-endian
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from runhue._files import SpoolFiles
 from runhue._records import Record, encode
 from runhue_shared.events import StartWriter
 
@@ -101,6 +102,7 @@ class Spool:
         self.wake: Callable[[], None] = _nothing
         self.after_append: Callable[[], None] | None = None
         self.on_fault: Callable[[OSError], None] = _ignore_fault
+        self.files = SpoolFiles(folder)
         self._segment_bytes = segment_bytes
         self._size = 0
         self._interrupting: list[bytes] = []
@@ -232,6 +234,7 @@ class NoSpool:
         self.next_seq = 0
         self.written_seq = 0
         self.after_append: Callable[[], None] | None = None
+        self.files = SpoolFiles(None)
 
     def append(self, record: Record | tuple[object, ...]) -> bytes:
         """Check that the record could be stored, and forget it."""

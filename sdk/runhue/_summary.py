@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from runhue._section import Section
-from runhue._values import check_key, plain
 from runhue_shared.events import flatten
 
-Edit = Callable[[dict[str, Any], list[str]], None]
-"""Records keys set by hand, and keys removed."""
+Edit = Callable[[Mapping[str, Any], list[str]], dict[str, Any]]
+"""Records keys set by hand, and keys removed; returns what was set, flat and plain."""
 
 
 class Summary(Mapping[str, Any]):  # values are the user's
@@ -64,13 +63,10 @@ class Summary(Mapping[str, Any]):  # values are the user's
         self[name] = value
 
     def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
-        """Set many keys with one record.
+        """Set many keys with one record; media and large arrays are kept as files.
 
         Raises:
             BadKey, BadValue: nothing is set.
         """
         given = {**(values or {}), **more}
-        changed = flatten({check_key(key): plain(value, key) for key, value in given.items()})
-        self._set.update(changed)
-        if changed:
-            self._record(changed, [])
+        self._set.update(self._record(given, []))

@@ -1,6 +1,7 @@
-"""HTTP to ingest: three calls, and answers turned into results or errors of `_errors`."""
+"""HTTP to ingest: its calls, and answers turned into results or errors of `_errors`."""
 
 import zlib
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
@@ -15,12 +16,17 @@ from runhue._errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from runhue._records import FileSaved
 from runhue._values import from_wire
 from runhue._version import __version__
 from runhue_shared.events import LogBatch, LogBatchAccepted, StartWriter, WriterStarted, encode_batch
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
+STORE_SECONDS = 300.0
+"""For the answer to an upload, which comes when the last byte is stored."""
+
+CONNECTIONS = 6
 RETRIED = frozenset({408, 425, 429})
 
 Answer = TypeVar("Answer")
@@ -38,6 +44,14 @@ class Problem(msgspec.Struct):
     expected_seq: int | None = None
 
 
+class FileAnswer(msgspec.Struct):
+    """Whether the server has a file; when not, where its bytes are put, with which headers."""
+
+    stored: bool
+    upload_url: str | None = None
+    headers: dict[str, str] = {}
+
+
 class ServerAddresses(msgspec.Struct):
     """Part of `GET /api/v1/server`."""
 
@@ -45,7 +59,7 @@ class ServerAddresses(msgspec.Struct):
 
 
 class Transport:
-    """One client of the server at `base_url`; not shared between threads.
+    """One client of the server at `base_url`. Once a writer is started, files may go from many threads.
 
     `ingest_url`, when empty, is asked of the server; a server that cannot say is taken to be
     ingest itself.
@@ -57,7 +71,7 @@ class Transport:
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {api_key}", "User-Agent": f"runhue/{__version__}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=60),
+            limits=httpx.Limits(max_keepalive_connections=CONNECTIONS, keepalive_expiry=60),
         )
 
     def close(self) -> None:
@@ -85,6 +99,37 @@ class Transport:
     def heartbeat(self, writer_id: int) -> LogBatchAccepted:
         """Say that the writer is alive."""
         return self._post(f"/ingest/v1/writers/{writer_id}/heartbeat", b"", {}, LogBatchAccepted)
+
+    def offer_file(self, writer_id: int, file: FileSaved) -> FileAnswer:
+        """Say that the run has a file; the server knows its bytes, or says where to put them."""
+        body = msgspec.json.encode({"path": file.path, "sha256": file.sha256, "size": file.size})
+        headers = {"Content-Type": "application/json"}
+        return self._post(f"/ingest/v1/writers/{writer_id}/files", body, headers, FileAnswer)
+
+    def put_file(self, answer: FileAnswer, source: Path) -> None:
+        """Put a file's bytes where the server said, read from disk as they are sent.
+
+        Raises:
+            OSError: the file cannot be read.
+            ServerError: any of its kinds.
+        """
+        url, headers = answer.upload_url or "", dict(answer.headers)
+        if url.startswith("/"):
+            url = self._ingest() + url
+            headers["Authorization"] = self._client.headers["Authorization"]
+        headers["User-Agent"] = self._client.headers["User-Agent"]
+        wait = httpx.Timeout(STORE_SECONDS, connect=CONNECT_SECONDS).as_dict()
+        with source.open("rb") as content:
+            # A request of its own: the client would add its key, which is not for other servers.
+            request = httpx.Request(
+                "PUT", url, headers=headers, content=content, extensions={"timeout": wait}
+            )
+            try:
+                response = self._client.send(request)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise _unreachable(url.partition("?")[0], error) from error
+        if not response.is_success:
+            raise problem_of(response)
 
     def _post(self, path: str, body: bytes, headers: dict[str, str], answer: type[Answer]) -> Answer:
         try:

@@ -2,6 +2,7 @@
 
 Plain means: str, bool, int, float, None, lists of plain values, dicts with str keys. Arrays and
 tensors are known by what they can do (`shape`, `item`, `tolist`), so that no library is imported.
+Where media can go there is a `Place`: in rows and in the summary, not in config.
 """
 
 import dataclasses
@@ -11,15 +12,26 @@ import enum
 import math
 import pathlib
 import uuid
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from runhue._errors import BadKey, BadValue
+from runhue._media.arrays import is_array, is_large, large_array
+from runhue._media.media import Expanded, LoggedRow, Media, Place
 
 MAX_KEY_LENGTH = 500
 MAX_DEPTH = 64
 MAX_LIST_VALUES = 10_000
 RESERVED = "_step"
+
+CONVERTERS = {
+    "matplotlib": "runhue._plot.figures",
+    "pandas": "runhue._media.table",
+    "plotly": "runhue._plot.figures",
+}
+"""By library, the module whose `as_media` turns what can be into media."""
 
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 PLAIN_TYPES = frozenset({float, int, str, bool, type(None)})
@@ -46,17 +58,27 @@ def check_key(key: object) -> str:
     return str(key)
 
 
-def plain_row(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain form of what `log()` got.
+def plain_row(values: Mapping[str, Any], row: LoggedRow | None = None) -> dict[str, Any]:
+    """Plain form of what `log()` got; its media go to `row`, without which there can be none.
 
     Raises:
         BadKey: a key cannot be stored, also one that nesting makes too long.
         BadValue: a value cannot be stored; the message names its key.
     """
-    return {check_key(key): plain(value, key) for key, value in values.items()}
+    plain_values: dict[str, Any] = {}
+    for key, value in values.items():
+        check_key(key)
+        place = None if row is None or type(value) in PLAIN_TYPES else row.place(key)
+        if place is not None and isinstance(value, Expanded):
+            plain_values.update(_expanded(value, key, place))
+        else:
+            plain_values[str(key)] = plain(value, key, place=place)
+    return plain_values
 
 
-def plain(value: Any, key: str, *, lenient: bool = False, depth: int = 0) -> Any:  # user data of any kind
+def plain(
+    value: Any, key: str, *, lenient: bool = False, depth: int = 0, place: Place | None = None
+) -> Any:  # user data of any kind
     """Plain form of one value; `key` is its dotted name, for messages.
 
     `lenient` turns what has no plain form into its `str`, as config does; otherwise it is refused.
@@ -67,14 +89,17 @@ def plain(value: Any, key: str, *, lenient: bool = False, depth: int = 0) -> Any
     if depth > MAX_DEPTH:
         raise BadValue(f"{key[:80]}: values nest at most {MAX_DEPTH} deep")
     if isinstance(value, enum.Enum):
-        return plain(value.value, key, lenient=lenient, depth=depth + 1)
+        return plain(value.value, key, lenient=lenient, depth=depth + 1, place=place)
     if isinstance(value, str | int | float):
         return _plain_scalar(value)
     if isinstance(value, Mapping):
-        return _plain_mapping(value, key, lenient, depth)
+        return _plain_mapping(value, key, lenient, depth, place)
     if isinstance(value, list | tuple | Set):
-        return [plain(part, key, lenient=lenient, depth=depth + 1) for part in _bounded(value, key)]
-    return _plain_object(value, key, lenient, depth)
+        return _plain_list(value, key, lenient, depth, place)
+    if place is not None and (media := as_media_value(value)) is not None:
+        place.count(type(media))
+        return media.stored(place)
+    return _plain_object(value, key, lenient, depth, place)
 
 
 def _plain_scalar(value: str | int | float) -> str | int | float:
@@ -88,15 +113,54 @@ def _plain_scalar(value: str | int | float) -> str | int | float:
 
 
 def _plain_mapping(
-    value: Mapping[Any, Any], key: str, lenient: bool, depth: int
+    value: Mapping[Any, Any], key: str, lenient: bool, depth: int, place: Place | None
 ) -> dict[str, Any]:  # user data
     nested: dict[str, Any] = {}
     for name, part in value.items():
-        text = name if isinstance(name, str) else str(name)
+        text = str(name)
         dotted = f"{key}.{text}"
         check_key(dotted)
-        nested[str(text)] = plain(part, dotted, lenient=lenient, depth=depth + 1)
+        within = None if place is None else place.nested(dotted, text)
+        if within is not None and isinstance(part, Expanded):
+            nested.update(_expanded(part, text, within))
+        else:
+            nested[text] = plain(part, dotted, lenient=lenient, depth=depth + 1, place=within)
     return nested
+
+
+def _expanded(value: Expanded, name: str, place: Place) -> dict[str, Any]:
+    """What a chart is logged as, by name beside its own `name`."""
+    parts: dict[str, Any] = {}
+    prefix = place.key.removesuffix(name)
+    for part_name, part in value.expanded(name).items():
+        key = check_key(f"{prefix}{part_name}")
+        parts[part_name] = plain(part, key, place=place.nested(key, part_name))
+    for setting in value.settings(place.key):
+        place.set_media(*setting)
+    return parts
+
+
+def _plain_list(
+    values: Sequence[Any] | Set[Any], key: str, lenient: bool, depth: int, place: Place | None
+) -> Any:  # a list, or what stands for a list of media
+    listed = list(_bounded(values, key))
+    first = listed[0] if listed else None
+    if place is not None and isinstance(first, Media) and all(isinstance(one, type(first)) for one in listed):
+        place.count(type(first), len(listed))
+        return first.stored_list(listed, place)
+    return [plain(part, key, lenient=lenient, depth=depth + 1, place=place) for part in listed]
+
+
+def as_media_value(value: object) -> Media | None:
+    """The media value that something of another library is logged as, None when it is none."""
+    if isinstance(value, Media):
+        return value
+    name = value.__name__ if isinstance(value, ModuleType) else type(value).__module__
+    converter = CONVERTERS.get(name.partition(".")[0])
+    if converter is None:
+        return None
+    media: Media | None = import_module(converter).as_media(value)
+    return media
 
 
 def _bounded(values: Any, key: str) -> Any:  # list, tuple or set, whatever it holds
@@ -107,7 +171,7 @@ def _bounded(values: Any, key: str) -> Any:  # list, tuple or set, whatever it h
     return values
 
 
-def _plain_object(value: Any, key: str, lenient: bool, depth: int) -> Any:  # user data
+def _plain_object(value: Any, key: str, lenient: bool, depth: int, place: Place | None) -> Any:  # user data
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return value.isoformat()
     if isinstance(value, dt.timedelta):
@@ -118,7 +182,11 @@ def _plain_object(value: Any, key: str, lenient: bool, depth: int) -> Any:  # us
         return _plain_scalar(str(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return _plain_mapping(fields, key, lenient, depth)
+        return _plain_mapping(fields, key, lenient, depth, place)
+    if place is not None and is_array(value) and is_large(value):
+        stored = large_array(value, place)
+        if stored is not None:
+            return stored
     if hasattr(value, "shape") or hasattr(value, "item"):
         return _plain_array(value, key, lenient, depth)
     if lenient:
@@ -126,9 +194,7 @@ def _plain_object(value: Any, key: str, lenient: bool, depth: int) -> Any:  # us
     raise _no_form(value, key)
 
 
-def _plain_array(
-    value: Any, key: str, lenient: bool, depth: int
-) -> Any:  # numpy, torch, jax, tensorflow, pandas
+def _plain_array(value: Any, key: str, lenient: bool, depth: int) -> Any:  # numpy, torch, jax, ...
     if not hasattr(value, "tolist") and hasattr(value, "numpy"):
         value = value.numpy()
     shape = tuple(getattr(value, "shape", ()))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runhue._errors import ServerError
+from runhue._files import FILES
 from runhue._sender import Sender
 from runhue._settings import Settings
 from runhue._spool import REJECTED, Manifest, NoSpool, Spool, segments, write_manifest
@@ -73,6 +74,7 @@ def discard_spool(folder: Path) -> None:
     """Delete a spool that the server has whole; records that it refused stay."""
     for _, path in segments(folder):
         path.unlink(missing_ok=True)
+    shutil.rmtree(folder / FILES, ignore_errors=True)
     if not (folder / REJECTED).exists():
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -85,7 +87,9 @@ def open_writer(settings: Settings, start: StartWriter, terminal: Terminal) -> W
         OSError: the folder cannot be written.
     """
     if settings.mode == "disabled":
-        return Writer(NoSpool())
+        nothing = NoSpool()
+        nothing.files.on_warning = terminal.warn
+        return Writer(nothing)
     folder = new_folder(settings.folder / SPOOLS, start)
     lock = SpoolLock(folder)
     write_manifest(folder, Manifest(start, settings.base_url, settings.mode))
@@ -93,6 +97,7 @@ def open_writer(settings: Settings, start: StartWriter, terminal: Terminal) -> W
     spool.on_fault = lambda error: terminal.warn(
         f"the spool {folder} cannot be written ({error}); log data wait in memory until it can"
     )
+    spool.files.on_warning = terminal.warn
     sender = Sender(spool, start, settings, terminal.warn) if settings.mode == "online" else None
     return Writer(spool, sender, folder, lock)
 

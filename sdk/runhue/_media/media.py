@@ -31,12 +31,13 @@ class MediaSetting(NamedTuple):
 class LoggedRow:
     """One `log()` call, or one change of the summary, while its values are converted.
 
-    `step` is the row's, None for the summary.
+    `step` is the row's, None for the summary; `counts` says how many of each type the step has already.
     """
 
-    def __init__(self, step: int | None, stage: FileStage) -> None:
+    def __init__(self, step: int | None, stage: FileStage, counts: Mapping[type, int]) -> None:
         self.step = step
         self.stage = stage
+        self.counts = dict(counts)
 
     def place(self, key: str) -> "Place":
         """Where the media logged under `key` go."""
@@ -81,6 +82,24 @@ class Place:
         """Record how media under `key` are shown, once for as long as it stays the same."""
         self._row.stage.set_media(kind, key, dict(value))
 
+    def count(self, kind: "type[Media]", number: int = 1) -> None:
+        """Count media of a type in the row's step.
+
+        Raises:
+            BadMedia: there are more than the type allows.
+        """
+        total = self._row.counts.get(kind, 0) + number
+        self._row.counts[kind] = total
+        name = kind.__name__
+        if kind.max_in_step is not None and total > kind.max_in_step:
+            raise BadMedia(
+                f"{self.key}: a step takes at most {kind.max_in_step} {name}, this would be {total}"
+            )
+        if kind.warn_from is not None and total >= kind.warn_from:
+            self.warn(
+                f"{kind.warn_from} or more {name} in one step make pages slow: log fewer, or less often"
+            )
+
     def warn(self, sentence: str) -> None:
         """Tell the user something, once per sentence."""
         self._row.stage.warn(sentence)
@@ -89,8 +108,11 @@ class Place:
 class Media(ABC):
     """A value that is stored as an object with `_type`, and mostly as a file beside it."""
 
-    max_in_list: ClassVar[int | None] = None
-    """At most so many in one list; None for no bound."""
+    max_in_step: ClassVar[int | None] = None
+    """At most so many in one step; None for no bound."""
+
+    warn_from: ClassVar[int | None] = None
+    """So many in one step are worth a warning."""
 
     @abstractmethod
     def stored(self, place: Place) -> dict[str, Any]:
@@ -100,18 +122,6 @@ class Media(ABC):
     def stored_list(cls, items: Sequence[Self], place: Place) -> dict[str, Any] | list[Any]:
         """The JSON value for a list of nothing but this type, at least one."""
         return [item.stored(place) for item in items]
-
-    @classmethod
-    def check_list(cls, items: Sequence[Self], key: str) -> None:
-        """Refuse what is too long.
-
-        Raises:
-            BadMedia: over `max_in_list`.
-        """
-        if cls.max_in_list is not None and len(items) > cls.max_in_list:
-            raise BadMedia(
-                f"{key}: at most {cls.max_in_list} {cls.__name__} can be logged in one step, got {len(items)}"
-            )
 
 
 class Expanded(ABC):

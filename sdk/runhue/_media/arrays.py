@@ -1,0 +1,114 @@
+"""Arrays of any library as numpy's, and what becomes of one that is too large to be stored as a list."""
+
+import io
+import math
+from typing import Any, Protocol, TypeGuard
+
+from runhue._errors import BadMedia
+from runhue._media.histogram import histogram_of
+from runhue._media.libraries import library
+from runhue._media.media import Place
+
+LIST_VALUES = 32
+"""Larger arrays become a histogram of as many bins, in the summary statistics. Source: the wandb client."""
+
+PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
+
+
+class Array(Protocol):
+    """What numpy, torch, tensorflow and jax have in common."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+def is_array(value: object) -> TypeGuard[Array]:
+    """True for arrays and tensors, not for their scalars' Python types."""
+    return hasattr(value, "shape") and (hasattr(value, "tolist") or hasattr(value, "numpy"))
+
+
+def as_numpy(value: Any, needed_for: str) -> Any:  # any library's array -> numpy.ndarray
+    """The array as numpy's; on an accelerator it is copied, gradients are left.
+
+    Raises:
+        BadMedia: it cannot be turned into one.
+    """
+    numpy = library("numpy", needed_for)
+    for step in ("detach", "cpu"):
+        if hasattr(value, step):
+            value = getattr(value, step)()
+    try:
+        return numpy.asarray(value.numpy() if _is_tensor(value) else value)
+    except TypeError:
+        return _widened(value)
+    except ValueError as error:
+        raise BadMedia(f"{needed_for}: {type(value).__name__} cannot become an array: {error}") from error
+
+
+def _is_tensor(value: Any) -> bool:  # any library's array
+    return hasattr(value, "numpy") and not hasattr(value, "__array_interface__")
+
+
+def _widened(value: Any) -> Any:  # a torch tensor of a type that numpy lacks
+    if not hasattr(value, "float"):
+        raise BadMedia(f"a {type(value).__name__} cannot become an array")
+    return value.float().numpy()
+
+
+def is_large(value: Array) -> bool:
+    """True when it is not stored as a list."""
+    return math.prod(value.shape) > LIST_VALUES
+
+
+def large_array(value: Array, place: Place) -> dict[str, Any] | None:
+    """What is stored for a large array: its histogram, in the summary its statistics and the array itself.
+
+    None when it holds no numbers.
+    """
+    array = as_numpy(value, place.key)
+    if array.dtype.kind not in "biuf":
+        return None
+    if place.step is None:
+        return _statistics(array, _type_name(value), place)
+    numbers = array.astype("float64") if array.dtype.kind in "bf" else array
+    finite = numbers[library("numpy", place.key).isfinite(numbers)]
+    counts, edges = histogram_of(finite, LIST_VALUES, place.key)
+    return {"_type": "histogram", "values": counts, "bins": edges}
+
+
+def _type_name(value: object) -> str:
+    """How wandb calls the kind of an array."""
+    root = type(value).__module__.partition(".")[0]
+    return {"torch": "torch.Tensor", "tensorflow": "tensorflow.Tensor"}.get(root, "numpy.ndarray")
+
+
+def _statistics(array: Any, type_name: str, place: Place) -> dict[str, Any]:  # numpy.ndarray
+    numpy = library("numpy", place.key)
+    flat = array.astype("float64").ravel()
+    finite = flat[numpy.isfinite(flat)]
+    kept = place.add_file(npy_bytes(array, place.key), "arrays", "npy")
+    value: dict[str, Any] = {"_type": type_name, "size": array.size, "shape": list(array.shape)}
+    value |= {
+        "dtype": str(array.dtype),
+        "path": kept["path"],
+        "sha256": kept["sha256"],
+        "bytes": kept["size"],
+    }
+    if finite.size:
+        value |= {
+            "min": finite.min().item(),
+            "max": finite.max().item(),
+            "mean": finite.mean().item(),
+            "var": finite.var().item(),
+            "std": finite.std().item(),
+        }
+        quantiles = numpy.percentile(finite, PERCENTILES).tolist()
+        value |= {f"{at}%": quantile for at, quantile in zip(PERCENTILES, quantiles, strict=True)}
+    return value
+
+
+def npy_bytes(array: Any, needed_for: str) -> bytes:  # numpy.ndarray
+    """The array in numpy's file format, without pickles."""
+    content = io.BytesIO()
+    library("numpy", needed_for).save(content, array, allow_pickle=False)
+    return content.getvalue()

@@ -1,0 +1,21 @@
+"""Optional libraries, imported when something needs them."""
+
+from importlib import import_module
+from typing import Any
+
+from runhue._errors import LibraryMissing
+
+
+def library(module: str, needed_for: str, extra: str = "media") -> Any:  # a module has no static type
+    """The module, imported now.
+
+    Raises:
+        LibraryMissing: it is not installed; the message names what needs it and the extra.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        raise LibraryMissing(
+            f"{needed_for} needs {name}, which is not installed: pip install 'runhue[{extra}]' ({error})"
+        ) from error
