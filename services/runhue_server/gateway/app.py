@@ -18,6 +18,7 @@ from runhue_server.gateway import (
     run_fields,
     run_files,
     runs,
+    upsert,
     viewer,
 )
 from runhue_server.gateway.context import path_prefix
@@ -33,12 +34,14 @@ PARTS: tuple[ModuleType, ...] = (
     projects,
     runs,
     run_fields,
+    run_history,
     console_logs,
     run_changes,
     run_files,
     artifacts,
     pages,
     file_stream,
+    upsert,
 )
 """Modules with `FIELDS` (a `Fields`), with `routes(gateway)`, or with both."""
 

@@ -28,7 +28,7 @@ FORM_BYTES = 4096
 KEY_NAME = "wandb login"
 FAILURES = 20
 FAILURES_SECONDS = 60.0
-"""One process refuses so many keys in that time. A key has 160 bits: this saves work, it stops no guessing."""
+"""One process refuses so many keys in that time. Nobody guesses 160 bits: this saves work."""
 
 PAGE = Template((Path(__file__).parent / "authorize.html").read_text(encoding="utf-8"))
 _STYLE = re.search(r"<style>(.*?)</style>", PAGE.template, re.DOTALL)

@@ -48,7 +48,8 @@ def test_projects_come_in_pages(client: Client) -> None:
     """Every project is on one page exactly, in the order of names."""
     create(client, "c", "a", "b")
 
-    pages, cursor = [], None
+    pages: list[dict[str, Any]] = []
+    cursor = None
     while not pages or pages[-1]["pageInfo"]["hasNextPage"]:
         pages.append(client.ask(GET_PROJECTS, entity="main", cursor=cursor, perPage=2)["models"])
         cursor = pages[-1]["pageInfo"]["endCursor"]
