@@ -183,7 +183,8 @@ def _edit(document: Document, seen: _Seen, facts: _Facts, limits: Settings, resu
         for key in [*edit.values, *edit.removed]:
             document.ords.pop(key, None)  # the edit was made for what holds now, also by the API
         refused = _apply(document, edit, limits)
-        if any(view.changed(key) for key in edit.values):  # else it was told before
+        left_out = edit.values.keys() - document.values.keys()
+        if any(map(view.changed, left_out)):  # else it was told before
             result.rejections += [rejection_of(seen.writer, reason) for reason in refused]
 
 

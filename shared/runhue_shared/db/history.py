@@ -25,6 +25,9 @@ Stream = Literal["history", "system"]
 
 MAX_STEP = 2**63 - 1
 
+POINTS_AT_ONCE = 2_000_000
+"""About so many points are held at once where only a few of them are wanted."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunMetric:
@@ -217,14 +220,32 @@ class _Stored:
 
     def read(self, from_step: int, to_step: int) -> Iterator[tuple[_Metric, Points]]:
         """Each metric with its points of all types in the range, which lies in the range of the start."""
+        yield from self._read(self._metrics, from_step, to_step)
+
+    def read_in_turn(self, from_step: int, to_step: int) -> Iterator[tuple[_Metric, Points]]:
+        """As `read`, holding the points of some metrics at a time."""
+        some: list[_Metric] = []
+        points = 0
+        for metric in self._metrics:
+            size = sum(chunk.n for chunk in self._chunks[metric.id])
+            if some and points + size > POINTS_AT_ONCE:
+                yield from self._read(some, from_step, to_step)
+                some, points = [], 0
+            some.append(metric)
+            points += size
+        yield from self._read(some, from_step, to_step)
+
+    def _read(
+        self, metrics: Sequence[_Metric], from_step: int, to_step: int
+    ) -> Iterator[tuple[_Metric, Points]]:
         needed = [
             chunk
-            for chunks in self._chunks.values()
-            for chunk in chunks
+            for metric in metrics
+            for chunk in self._chunks[metric.id]
             if chunk.step_max >= from_step and chunk.step_min <= to_step
         ]
         read = read_chunks(self._tx, needed)
-        for metric in self._metrics:
+        for metric in metrics:
             parts = [read[chunk.id] for chunk in self._chunks[metric.id] if chunk.id in read]
             points = newest_per_step(concat([*parts, self._tail[metric.id]]))
             yield metric, points.between(from_step, to_step)
@@ -289,6 +310,54 @@ def _rows(metrics: Sequence[tuple[_Metric, Points]], limit: int | None) -> list[
             for step, value in zip(kept.steps.tolist(), kept.plain(), strict=True):
                 rows[step][metric.name] = value
     return list(rows.values())
+
+
+def steps_of_rows(
+    tx: Transaction,
+    run_id: int,
+    names: Sequence[str] | None = None,
+    from_step: int = 0,
+    to_step: int = MAX_STEP,
+    stream: Stream = "history",
+) -> NDArray[np.int64]:
+    """The steps of all rows, ascending, shape (rows,); with `names` of those that hold every one of them.
+
+    Raises:
+        ChunkCorrupt: stored bytes do not match their checksum; names the chunk.
+    """
+    wanted = {STEP_KEY} if names is None else {folded(name) for name in names}
+    metrics = _metrics(tx, run_id, sorted(wanted), stream)
+    if len(metrics) < len(wanted):
+        return np.empty(0, np.int64)
+    stored = _Stored(tx, run_id, metrics, from_step, to_step, stream)
+    steps: NDArray[np.int64] | None = None
+    for _, points in stored.read_in_turn(from_step, to_step):
+        steps = points.steps if steps is None else np.intersect1d(steps, points.steps, assume_unique=True)
+    return np.empty(0, np.int64) if steps is None else steps
+
+
+def read_rows_at(
+    tx: Transaction,
+    run_id: int,
+    steps: NDArray[np.int64],
+    names: Sequence[str] | None = None,
+    stream: Stream = "history",
+) -> list[dict[str, Any]]:
+    """The rows at these steps, ascending, as `read_rows` has them; with `names` only these keys.
+
+    Raises:
+        ChunkCorrupt: stored bytes do not match their checksum; names the chunk.
+    """
+    rows: list[dict[str, Any]] = [{STEP_KEY: step} for step in steps.tolist()]
+    if not rows:
+        return rows
+    first, last = int(steps[0]), int(steps[-1])
+    metrics = [one for one in _metrics(tx, run_id, names, stream) if one.folded != STEP_KEY]
+    for metric, points in _Stored(tx, run_id, metrics, first, last, stream).read_in_turn(first, last):
+        _, at, row_at = np.intersect1d(points.steps, steps, assume_unique=True, return_indices=True)
+        for row, value in zip(row_at.tolist(), points.take(at).plain(), strict=True):
+            rows[row][metric.name] = value
+    return rows
 
 
 def read_reduced(

@@ -22,7 +22,7 @@ def add(tx: Transaction, team_id: int, run_id: int, paths: Mapping[str, Sequence
 
 
 def of_run(tx: Transaction, run_id: int) -> dict[str, list[str]]:
-    """The path of each dotted name of the run."""
+    """The path of each dotted name of the run, by casefolded name."""
     return of_runs(tx, [run_id])[run_id]
 
 
@@ -31,21 +31,21 @@ def of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, dict[str, list
     found: dict[int, dict[str, list[str]]] = {run_id: {} for run_id in run_ids}
     rows = tx.execute("SELECT run_id, name, path FROM nested_key WHERE run_id = ANY(%s)", (list(run_ids),))
     for run_id, name, path in rows:
-        found[run_id][name] = json.loads(path)
+        found[run_id][folded(name)] = json.loads(path)
     return found
 
 
 def nested(values: Mapping[str, Any], paths: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Values with those of dotted names that have a path put back where they came from.
 
-    Where a path leads through a value that is there, the value keeps its dotted name.
+    `paths` as `of_run` gives them. Where a path leads through a value that is there, the value keeps its
+    dotted name.
     """
     if not paths:
         return dict(values)
-    by_name = {folded(name): path for name, path in paths.items()}
-    placed: dict[str, Any] = {name: value for name, value in values.items() if folded(name) not in by_name}
+    placed: dict[str, Any] = {name: value for name, value in values.items() if folded(name) not in paths}
     for name, value in values.items():
-        path = by_name.get(folded(name))
+        path = paths.get(folded(name))
         if path is not None and not _place(placed, path, value):
             placed[name] = value
     return placed
