@@ -17,6 +17,7 @@ from runhue_server.gateway import (
     run_changes,
     run_fields,
     run_files,
+    run_history,
     runs,
     upsert,
     viewer,
