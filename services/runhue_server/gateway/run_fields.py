@@ -11,7 +11,7 @@ from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
 from runhue_shared import db
 from runhue_shared.db import run_facts, runs
-from runhue_shared.db.client_history import history_keys
+from runhue_shared.db.client_history import history_keys_of_runs
 from runhue_shared.db.documents import client_summaries_of_runs
 from runhue_shared.db.keys import Principal
 from runhue_shared.db.run_facts import ClientFacts, LineCounts
@@ -67,7 +67,7 @@ class RunPage:
     @cached_property
     def history_keys(self) -> dict[int, Json]:
         with db.snapshot() as tx:
-            return {run_id: history_keys(tx, run_id) for run_id in self.run_ids}
+            return history_keys_of_runs(tx, self.run_ids)
 
 
 def run_nodes(project: Json, found: Sequence[Run]) -> list[Json]:

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runhue_shared.db import Transaction, nested_keys
-from runhue_shared.db.history import MAX_STEP, metrics_of_run, read_rows, read_rows_at, steps_of_rows
+from runhue_shared.db.history import (
+    MAX_STEP,
+    RunMetric,
+    metrics_of_runs,
+    read_rows,
+    read_rows_at,
+    steps_of_rows,
+)
 from runhue_shared.db.nested_keys import nested
 from runhue_shared.events import TIMESTAMP_KEY
 from runhue_shared.series.columns import STEP_KEY, folded
@@ -143,9 +150,18 @@ def history_keys(tx: Transaction, run_id: int) -> dict[str, Any]:
 
     `previousValue`: the latest number, -1e18 where there is none. Only steps are known to be `monotonic`.
     """
+    return history_keys_of_runs(tx, [run_id])[run_id]
+
+
+def history_keys_of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """As `history_keys`, by run, for many runs at once."""
+    return {run_id: _keys(metrics) for run_id, metrics in metrics_of_runs(tx, run_ids).items()}
+
+
+def _keys(metrics: Sequence[RunMetric]) -> dict[str, Any]:
     keys: dict[str, dict[str, Any]] = {}
     last_step = -1
-    for metric in metrics_of_run(tx, run_id):
+    for metric in metrics:
         last_step = max(last_step, metric.last_step)
         entry = keys.setdefault(
             metric.name,

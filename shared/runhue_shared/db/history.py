@@ -107,14 +107,24 @@ class ReducedSeries:
 
 def metrics_of_run(tx: Transaction, run_id: int, stream: Stream = "history") -> list[RunMetric]:
     """Every (metric, type) the run logged, by name and type. Includes `_step`, `_timestamp`, `_runtime`."""
+    return metrics_of_runs(tx, [run_id], stream)[run_id]
+
+
+def metrics_of_runs(
+    tx: Transaction, run_ids: Sequence[int], stream: Stream = "history"
+) -> dict[int, list[RunMetric]]:
+    """As `metrics_of_run`, by run."""
+    found: dict[int, list[RunMetric]] = {run_id: [] for run_id in run_ids}
     rows = tx.execute(
-        "SELECT m.id, m.name, v.type, v.n, v.first_step, v.last_step, v.last_ord, v.last, v.last_json,"
-        " v.fmin, v.fmin_step, v.fmax, v.fmax_step, v.nan_count, v.inf_count"
-        " FROM run_metric v JOIN metric m ON m.id = v.metric_id WHERE v.run_id = %s AND m.stream = %s"
+        "SELECT v.run_id, m.id, m.name, v.type, v.n, v.first_step, v.last_step, v.last_ord, v.last,"
+        " v.last_json, v.fmin, v.fmin_step, v.fmax, v.fmax_step, v.nan_count, v.inf_count"
+        " FROM run_metric v JOIN metric m ON m.id = v.metric_id WHERE v.run_id = ANY(%s) AND m.stream = %s"
         ' ORDER BY m.name COLLATE "C", v.type',
-        (run_id, stream),
+        (list(run_ids), stream),
     )
-    return [_run_metric(*row) for row in rows]
+    for run_id, *columns in rows:
+        found[run_id].append(_run_metric(*columns))
+    return found
 
 
 def latest_of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, list[RunMetric]]:
