@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,7 @@ class Engine:
         if field_name not in fields:
             raise BrokenPart(f"{type_name}.{field_name} is not in the schema")
         definition = fields[field_name]
-        taken = frozenset(list(inspect.signature(resolver).parameters)[2:])
+        taken = _arguments_taken(resolver, definition.args)
         if not taken <= definition.args.keys():
             raise BrokenPart(
                 f"{type_name}.{field_name} has no arguments {sorted(taken - definition.args.keys())}"
@@ -114,6 +114,14 @@ class Engine:
         except RecursionError:
             return refusal(BadQuery("the variables are nested too deep", field="variables"))
         return _answer(operation, result.data, result.errors or ())
+
+
+def _arguments_taken(resolver: Resolver, known: Mapping[str, Any]) -> Set[str]:
+    """Names of its parameters behind source and context; all that are known when it takes any."""
+    parameters = list(inspect.signature(resolver).parameters.values())[2:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return known.keys()
+    return frozenset(parameter.name for parameter in parameters)
 
 
 def _item(source: Any, info: Info, **_arguments: Any) -> Any:
