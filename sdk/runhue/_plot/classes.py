@@ -1,11 +1,11 @@
 """Which class each example is of, and which column of the scores is whose."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runhue._errors import BadMedia
-from runhue._plot.sequences import score_rows, values_of
+from runhue._plot.sequences import ScoreTable, Values, score_rows, values_of
 
 NAMED_IN_MESSAGES = 10
 
@@ -20,7 +20,7 @@ class OneVersusRest:
 
 
 def one_versus_rest(
-    y_true: object, y_probas: object, labels: Sequence[str] | None, classes_to_plot: Iterable[Any] | None
+    y_true: Values, y_probas: ScoreTable, labels: Values | None, classes_to_plot: Values | None
 ) -> list[OneVersusRest]:
     """The classes that occur in `y_true`, in order, or those of them that are asked for.
 
@@ -97,7 +97,7 @@ def _name(one: Any, column: int, count: int, names: list[Any] | None) -> Any:
     raise BadMedia(f"labels has {len(names)} names, and y_true a class {one!r}: name every class in order")
 
 
-def _wanted(asked: Iterable[Any], classes: list[Any], count: int, names: list[Any] | None) -> list[Any]:
+def _wanted(asked: Values, classes: list[Any], count: int, names: list[Any] | None) -> list[Any]:
     wanted = values_of(asked, "classes_to_plot")
     known = [*classes, *range(count), *(names or ())]
     unknown = [one for one in wanted if one not in known]

@@ -5,13 +5,15 @@ from typing import Any
 
 from runhue._errors import BadMedia
 from runhue._plot.classes import classes_in, number_of
-from runhue._plot.sequences import score_rows, values_of
+from runhue._plot.sequences import ScoreTable, Values, score_rows, values_of
 
 Counts = list[tuple[Any, Any, int]]
 """(actual class, predicted class, how many examples), row by row of the matrix."""
 
 
-def confusion_counts(probs: object, y_true: object, preds: object, class_names: object) -> Counts:
+def confusion_counts(
+    probs: ScoreTable | None, y_true: Values, preds: Values | None, class_names: Values | None
+) -> Counts:
     """Every cell of the matrix, also the empty ones, in the order of `class_names`.
 
     Classes are numbers that count `class_names`, or names out of it; without it they are all that
@@ -40,7 +42,7 @@ def confusion_counts(probs: object, y_true: object, preds: object, class_names: 
     return [(was, said, pairs[i, j]) for i, was in enumerate(names) for j, said in enumerate(names)]
 
 
-def _most_probable(probs: object, examples: int) -> list[int]:
+def _most_probable(probs: ScoreTable, examples: int) -> list[int]:
     return [row.index(max(row)) for row in score_rows(probs, "probs", examples)]
 
 

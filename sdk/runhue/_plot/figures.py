@@ -1,6 +1,5 @@
 """Figures of matplotlib and Plotly as media: interactive where they can be, otherwise a picture."""
 
-import io
 import json
 from importlib import import_module
 from types import ModuleType
@@ -87,10 +86,3 @@ def _of_matplotlib(figure: Any) -> Media:  # a matplotlib.figure.Figure
 def _picture(figure: Any) -> Media:  # a matplotlib.figure.Figure
     picture: Media = import_module("runhue._media.image").Image(figure)
     return picture
-
-
-def png_of(figure: Any) -> bytes:  # a matplotlib.figure.Figure
-    """The figure as matplotlib draws it, PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()

@@ -1,26 +1,23 @@
 """The charts of 2020, `runhue.plots` and `runhue.sklearn`: the figures of their successors."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from runhue import _current as current
 from runhue._errors import BadMedia
 from runhue._media.table import Table
 from runhue._plot.charts import Chart, LegacyChart
 from runhue._plot.classes import classes_in
 from runhue._plot.presets import confusion_matrix, pr_curve, roc_curve, visualize
-from runhue._plot.sequences import values_of
+from runhue._plot.sequences import ScoreTable, Values, values_of
 
 HEATMAP = {True: "wandb/heatmap/v1", False: "wandb/heatmap_no_text/v1"}
 
 
 def ROC(  # noqa: N802  # wandb's name
-    y_true: Sequence[Any] | None = None,
-    y_probas: Sequence[Sequence[float]] | None = None,
-    labels: Sequence[str] | None = None,
+    y_true: Values | None = None,
+    y_probas: ScoreTable | None = None,
+    labels: Values | None = None,
     plot_micro: bool = True,  # noqa: ARG001  # had no effect there either
     plot_macro: bool = True,  # noqa: ARG001  # had no effect there either
-    classes_to_plot: Sequence[Any] | None = None,
+    classes_to_plot: Values | None = None,
 ) -> Chart:
     """`runhue.plot.roc_curve` under its old name.
 
@@ -31,11 +28,11 @@ def ROC(  # noqa: N802  # wandb's name
 
 
 def precision_recall(
-    y_true: Sequence[Any] | None = None,
-    y_probas: Sequence[Sequence[float]] | None = None,
-    labels: Sequence[str] | None = None,
+    y_true: Values | None = None,
+    y_probas: ScoreTable | None = None,
+    labels: Values | None = None,
     plot_micro: bool = True,  # noqa: ARG001  # had no effect there either
-    classes_to_plot: Sequence[Any] | None = None,
+    classes_to_plot: Values | None = None,
 ) -> Chart:
     """`runhue.plot.pr_curve` under its old name.
 
@@ -46,7 +43,7 @@ def precision_recall(
 
 
 def HeatMap(  # noqa: N802  # wandb's name
-    x_labels: Sequence[Any], y_labels: Sequence[Any], matrix_values: object, show_text: bool = False
+    x_labels: Values, y_labels: Values, matrix_values: ScoreTable, show_text: bool = False
 ) -> LegacyChart:
     """A colored cell for each pair of labels; `show_text` writes the values into them.
 
@@ -72,9 +69,9 @@ def HeatMap(  # noqa: N802  # wandb's name
 
 
 def plot_confusion_matrix(
-    y_true: Sequence[Any] | None = None,
-    y_pred: Sequence[Any] | None = None,
-    labels: Sequence[str] | None = None,
+    y_true: Values | None = None,
+    y_pred: Values | None = None,
+    labels: Values | None = None,
 ) -> None:
     """Log `runhue.plot.confusion_matrix` under the key "confusion_matrix" of the current run.
 
@@ -92,12 +89,12 @@ def plot_confusion_matrix(
 
 
 def plot_roc(
-    y_true: Sequence[Any] | None = None,
-    y_probas: Sequence[Sequence[float]] | None = None,
-    labels: Sequence[str] | None = None,
+    y_true: Values | None = None,
+    y_probas: ScoreTable | None = None,
+    labels: Values | None = None,
     plot_micro: bool = True,  # noqa: ARG001  # had no effect there either
     plot_macro: bool = True,  # noqa: ARG001  # had no effect there either
-    classes_to_plot: Sequence[Any] | None = None,
+    classes_to_plot: Values | None = None,
 ) -> None:
     """Log `runhue.plot.roc_curve` under the key "roc" of the current run.
 
@@ -109,11 +106,11 @@ def plot_roc(
 
 
 def plot_precision_recall(
-    y_true: Sequence[Any] | None = None,
-    y_probas: Sequence[Sequence[float]] | None = None,
-    labels: Sequence[str] | None = None,
+    y_true: Values | None = None,
+    y_probas: ScoreTable | None = None,
+    labels: Values | None = None,
     plot_micro: bool = True,  # noqa: ARG001  # had no effect there either
-    classes_to_plot: Sequence[Any] | None = None,
+    classes_to_plot: Values | None = None,
 ) -> None:
     """Log `runhue.plot.pr_curve` under the key "precision_recall" of the current run.
 

@@ -1,7 +1,7 @@
 """The charts of `runhue.plot`, with wandb's names, arguments and defaults."""
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runhue._errors import BadMedia
@@ -10,7 +10,7 @@ from runhue._plot.charts import Chart, LegacyChart, chart_of, table_given
 from runhue._plot.classes import OneVersusRest, one_versus_rest
 from runhue._plot.confusion import confusion_counts
 from runhue._plot.curves import precision_at_recalls, roc_points
-from runhue._plot.sequences import any_values_of, values_of
+from runhue._plot.sequences import ScoreTable, Values, any_values_of, values_of
 from runhue._plot.thinning import thinned
 
 AREA = "wandb/area-under-curve/v0"
@@ -83,9 +83,9 @@ def histogram(table: Table, value: str, title: str = "", split_table: bool = Fal
 
 
 def line_series(
-    xs: Iterable[Any],
-    ys: Iterable[Iterable[Any]],
-    keys: Iterable[str] | None = None,
+    xs: Values,
+    ys: Values,
+    keys: Values | None = None,
     title: str = "",
     xname: str = "x",
     split_table: bool = False,
@@ -124,10 +124,10 @@ def _same_length(one: str, length: int, other: str, other_length: int) -> None:
 
 
 def pr_curve(
-    y_true: Sequence[Any] | None = None,
-    y_probas: Sequence[Sequence[float]] | None = None,
-    labels: Sequence[str] | None = None,
-    classes_to_plot: Sequence[Any] | None = None,
+    y_true: Values | None = None,
+    y_probas: ScoreTable | None = None,
+    labels: Values | None = None,
+    classes_to_plot: Values | None = None,
     interp_size: int = RECALLS,
     title: str = "Precision-Recall Curve",
     split_table: bool = False,
@@ -161,10 +161,10 @@ def _precision(one: OneVersusRest, size: int) -> list[tuple[float, float]]:
 
 
 def roc_curve(
-    y_true: Sequence[Any] | None = None,
-    y_probas: Sequence[Sequence[float]] | None = None,
-    labels: Sequence[str] | None = None,
-    classes_to_plot: Sequence[Any] | None = None,
+    y_true: Values | None = None,
+    y_probas: ScoreTable | None = None,
+    labels: Values | None = None,
+    classes_to_plot: Values | None = None,
     title: str = "ROC Curve",
     split_table: bool = False,
 ) -> Chart:
@@ -201,10 +201,10 @@ def _curve_table(columns: list[str], curves: list[list[tuple[Any, float, float]]
 
 
 def confusion_matrix(
-    probs: Sequence[Sequence[float]] | None = None,
-    y_true: Sequence[Any] | None = None,
-    preds: Sequence[Any] | None = None,
-    class_names: Sequence[str] | None = None,
+    probs: ScoreTable | None = None,
+    y_true: Values | None = None,
+    preds: Values | None = None,
+    class_names: Values | None = None,
     title: str = "Confusion Matrix Curve",
     split_table: bool = False,
 ) -> Chart:

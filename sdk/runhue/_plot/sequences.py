@@ -6,6 +6,12 @@ from typing import Any
 
 from runhue._errors import BadMedia
 
+Values = Any
+"""A list, tuple, range, array, tensor, or column of a frame. Their types have no common name."""
+
+ScoreTable = Any
+"""Scores of shape (examples, classes): rows, a 2-D array or tensor, or a frame."""
+
 
 def values_of(given: object, argument: str) -> list[Any]:  # whatever the user's sequence holds
     """The values of a sequence, one or more; those of a table are lists, row by row.

@@ -108,7 +108,7 @@ def test_confusion_matrix_refuses_what_does_not_fit(
 def names(
     y_true: object, y_probas: object, labels: Sequence[str] | None = None, only: object = None
 ) -> list[tuple[object, list[float]]]:
-    classes = one_versus_rest(y_true, y_probas, labels, only)  # type: ignore[arg-type]  # wrong on purpose
+    classes = one_versus_rest(y_true, y_probas, labels, only)
     return [(one.name, one.scores) for one in classes]
 
 
