@@ -16,10 +16,20 @@ from runhue._version import __version__
 TYPE_CHECKING = False  # as typing has it, whose import would cost more than this one
 if TYPE_CHECKING:
     from runhue import _errors as errors
+    from runhue import plot, plots, sklearn
     from runhue._config import Config
-    from runhue._current import alert, define_metric, finish, log, teardown
+    from runhue._current import alert, define_metric, finish, log, save, teardown
     from runhue._init import init
     from runhue._login import login, setup
+    from runhue._media.audio import Audio
+    from runhue._media.histogram import Histogram
+    from runhue._media.html import Html
+    from runhue._media.image import Image
+    from runhue._media.molecule import Molecule
+    from runhue._media.object3d import Object3D, box3d
+    from runhue._media.table import Table
+    from runhue._media.video import Video
+    from runhue._plot.presets import plot_table, visualize
     from runhue._public_api import Api, AsyncApi
     from runhue._run import Run
     from runhue._settings import Settings
@@ -33,10 +43,19 @@ if TYPE_CHECKING:
 __all__ = [
     "Api",
     "AsyncApi",
+    "Audio",
+    "Histogram",
+    "Html",
+    "Image",
+    "Molecule",
+    "Object3D",
     "Run",
     "Settings",
+    "Table",
+    "Video",
     "__version__",
     "alert",
+    "box3d",
     "config",
     "define_metric",
     "errors",
@@ -44,27 +63,52 @@ __all__ = [
     "init",
     "log",
     "login",
+    "plot",
+    "plot_table",
+    "plots",
     "run",
+    "save",
     "setup",
+    "sklearn",
     "summary",
     "sync",
     "teardown",
+    "visualize",
 ]
 
 _HOMES = {
     "Api": "runhue._public_api",
     "AsyncApi": "runhue._public_api",
+    "Audio": "runhue._media.audio",
+    "Histogram": "runhue._media.histogram",
+    "Html": "runhue._media.html",
+    "Image": "runhue._media.image",
+    "Molecule": "runhue._media.molecule",
+    "Object3D": "runhue._media.object3d",
     "Run": "runhue._run",
     "Settings": "runhue._settings",
+    "Table": "runhue._media.table",
+    "Video": "runhue._media.video",
     "alert": "runhue._current",
+    "box3d": "runhue._media.object3d",
     "define_metric": "runhue._current",
     "finish": "runhue._current",
     "init": "runhue._init",
     "log": "runhue._current",
     "login": "runhue._login",
+    "plot_table": "runhue._plot.presets",
+    "save": "runhue._current",
     "setup": "runhue._login",
     "sync": "runhue._sync",
     "teardown": "runhue._current",
+    "visualize": "runhue._plot.presets",
+}
+
+_MODULES = {
+    "errors": "runhue._errors",
+    "plot": "runhue.plot",
+    "plots": "runhue.plots",
+    "sklearn": "runhue.sklearn",
 }
 
 
@@ -74,8 +118,8 @@ def __getattr__(name: str) -> object:
         value: object = getattr(import_module(home), name)
         globals()[name] = value
         return value
-    if name == "errors":
-        return import_module("runhue._errors")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name in {"run", "config", "summary"}:
         current = import_module("runhue._current")
         return current.run if name == "run" else current.of_run(name)
