@@ -26,6 +26,8 @@ ADOPT_SECONDS = 5.0
 GIVE_UP_SECONDS = tokens.PUT_SECONDS + 3600
 """Then an upload's address has expired, and what was put there is in the store whole."""
 
+SWEEP_SECONDS = 300.0
+
 _log = structlog.get_logger(__name__)
 _target_decoder = msgspec.json.Decoder(Target)
 _expected_decoder = msgspec.json.Decoder(Expected)
@@ -112,6 +114,26 @@ def take_over(upload: WaitingUpload) -> bool:
             direct_uploads.remove(tx, upload.key)
     store.discard(upload.key)
     return True
+
+
+def sweep(age: float = SWEEP_SECONDS) -> None:
+    """Take over what came that many seconds ago and nobody announced, and forget what never came. Idempotent.
+
+    Raises:
+        StoreAway: the object store is not reachable.
+    """
+    store = blob_store()
+    keys = store.arrived(age)
+    with db.transaction() as tx:
+        waiting = direct_uploads.of_keys(tx, keys)
+    for upload in waiting:
+        take_over(upload)
+    # Put once more at an address that was used, or left by a crash after it was taken over.
+    for key in set(keys) - {upload.key for upload in waiting}:
+        store.discard(key)
+    with db.transaction() as tx:
+        direct_uploads.forget_older_than(tx, GIVE_UP_SECONDS)
+    store.forget_left_over(GIVE_UP_SECONDS)
 
 
 def _json(value: Target | Expected) -> str:

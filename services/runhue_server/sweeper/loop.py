@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from runhue_server.sweeper.stored_bytes import sweep_uploads
 from runhue_shared import db
 from runhue_shared.db import colors, inbox, outbox, writers
 from runhue_shared.messages import LogBatchStored, Message, OutboxFilled, RunTailGrown, ScalesDirty
@@ -21,6 +22,7 @@ HEARTBEAT_AGE_SECONDS = 10.0
 
 REUNION_SECONDS = 60.0
 FORGET_SECONDS = 60.0
+UPLOADS_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -116,6 +118,7 @@ def chores() -> list[Chore]:
         # Writers that could not reach us are not silent: they get time to speak again.
         Chore(crash_silent_runs, LIVENESS_SECONDS, min(settings().heartbeat_timeout, REUNION_SECONDS)),
         Chore(forget_old, FORGET_SECONDS),
+        Chore(sweep_uploads, UPLOADS_SECONDS),
     ]
 
 

@@ -76,6 +76,9 @@ class LocalStore:
     def discard(self, key: str) -> None:
         """Nothing is put directly into a directory."""
 
+    def arrived(self, seconds: float) -> list[str]:  # noqa: ARG002  # BlobStore's
+        return []
+
     def forget_left_over(self, seconds: float) -> None:
         forget_files(self.spool_directory, seconds)
 

@@ -111,15 +111,20 @@ class BucketStore:
         with _errors():
             obstore.delete(self._store, key)
 
+    def arrived(self, seconds: float) -> list[str]:
+        return self._older_than("incoming", seconds)
+
     def forget_left_over(self, seconds: float) -> None:
         with disk_errors():
             forget_files(self.spool_directory, seconds)
-        oldest = datetime.now(UTC) - timedelta(seconds=seconds)
+        for key in self._older_than(ADOPTED, seconds):
+            self.discard(key)
+
+    def _older_than(self, prefix: str, seconds: float) -> list[str]:
+        latest = datetime.now(UTC) - timedelta(seconds=seconds)
         with _errors():
-            for page in obstore.list(self._store, ADOPTED):
-                for found in page:
-                    if found["last_modified"] < oldest:
-                        obstore.delete(self._store, found["path"])
+            pages = obstore.list(self._store, prefix)
+            return [found["path"] for page in pages for found in page if found["last_modified"] <= latest]
 
     def _holds(self, key: str, size: int) -> bool:
         try:

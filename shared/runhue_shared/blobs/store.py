@@ -104,6 +104,9 @@ class BlobStore(Protocol):
     def discard(self, key: str) -> None:
         """Throw away what was put under `key`, if anything."""
 
+    def arrived(self, seconds: float) -> list[str]:
+        """Keys under which something was put at least that long ago, and is still there."""
+
     def forget_left_over(self, seconds: float) -> None:
         """Throw away what uploads that ended in a crash left behind, when it is older than that."""
 

@@ -58,14 +58,19 @@ def of_owner(
         return cursor.fetchall()
 
 
-def older_than(tx: Transaction, seconds: float, limit: int) -> list[WaitingUpload]:
-    """Up to `limit` uploads that have waited for that long, the oldest first."""
+def of_keys(tx: Transaction, keys: Sequence[str]) -> list[WaitingUpload]:
+    """The uploads of these keys that wait, the oldest first."""
     with tx.cursor(row_factory=class_row(WaitingUpload)) as cursor:
-        cursor.execute(
-            f"{_COLUMNS} WHERE created_at < now() - make_interval(secs => %s) ORDER BY created_at LIMIT %s",
-            (seconds, limit),
-        )
+        cursor.execute(f"{_COLUMNS} WHERE key = ANY(%s) ORDER BY created_at, key", (list(keys),))
         return cursor.fetchall()
+
+
+def forget_older_than(tx: Transaction, seconds: float) -> int:
+    """Uploads that have waited for that long will not come; returns how many they were."""
+    done = tx.execute(
+        "DELETE FROM direct_upload WHERE created_at < now() - make_interval(secs => %s)", (seconds,)
+    )
+    return done.rowcount
 
 
 def remove(tx: Transaction, key: str) -> bool:

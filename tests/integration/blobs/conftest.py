@@ -1,6 +1,5 @@
 """The same store twice: in a directory and in a bucket of a real S3 server."""
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from runhue_shared.blobs.local import LocalStore
 from runhue_shared.blobs.s3 import BucketStore
 from runhue_shared.blobs.store import BlobStore
 from tests.integration.storage.bucket import Bucket
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +24,7 @@ def blob_server() -> Iterator[ThreadedMotoServer]:
 @pytest.fixture
 def bucket(blob_server: ThreadedMotoServer, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """A new bucket that this process's environment leads to."""
-    bucket = Bucket(blob_server, f"bucket{next(_numbers)}")
+    bucket = Bucket(blob_server)
     bucket.lead_to(monkeypatch)
     return bucket
 

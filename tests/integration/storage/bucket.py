@@ -1,5 +1,7 @@
 """A bucket on a real S3 server in a thread of this process, and the settings that lead to it."""
 
+import secrets
+
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
@@ -11,10 +13,10 @@ from tests.conftest import forget_settings
 class Bucket:
     """An empty bucket; `objects` looks into it without our code."""
 
-    def __init__(self, server: ThreadedMotoServer, name: str) -> None:
+    def __init__(self, server: ThreadedMotoServer) -> None:
         host, port = server.get_host_and_port()
         self.endpoint = f"http://{host}:{port}"
-        self.name = name
+        self.name = f"bucket-{secrets.token_hex(8)}"
         self.client = boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -22,7 +24,7 @@ class Bucket:
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
-        self.client.create_bucket(Bucket=name)
+        self.client.create_bucket(Bucket=self.name)
 
     def objects(self, prefix: str = "") -> dict[str, int]:
         """Sizes by key."""

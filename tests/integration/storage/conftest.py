@@ -1,6 +1,5 @@
 """A run of a team, the routes in front of it, and a bucket of a real S3 server."""
 
-import itertools
 from collections.abc import Iterator
 
 import httpx
@@ -11,8 +10,6 @@ from runhue_shared.settings import Settings
 from tests.integration.storage.bucket import Bucket
 from tests.integration.storage.logged_run import LoggedRun, log_run
 from tests.integration.storage.serving import serving
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +24,7 @@ def s3_server() -> Iterator[ThreadedMotoServer]:
 @pytest.fixture
 def bucket(s3_server: ThreadedMotoServer) -> Bucket:
     """A new bucket, which is not used before `use` is called."""
-    return Bucket(s3_server, f"bucket{next(_numbers)}")
+    return Bucket(s3_server)
 
 
 @pytest.fixture
