@@ -74,7 +74,7 @@ def test_names_say_what_is_inside() -> None:
     assert [path for path in modules() if VAGUE & set(re.split(r"[_.]", path.stem))] == []
 
 
-@pytest.mark.parametrize("extra", [None, "server", "local"])
+@pytest.mark.parametrize("extra", [None, "media", "plot", "server", "local"])
 def test_every_dependency_says_why_it_is_there(extra: str | None) -> None:
     """docs/dependencies.md names each runtime dependency of pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
