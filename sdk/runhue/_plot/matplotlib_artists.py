@@ -94,7 +94,12 @@ def _trace(artist: Artist, axes: Axes) -> list[Trace]:
         return [_polygons(artist, axes)]
     if isinstance(artist, Rectangle | Polygon | PathPatch):
         return [_outline(artist, axes)]
-    raise Unsupported(f"a {type(artist).__name__}")
+    raise Unsupported(_named(artist))
+
+
+def _named(artist: Artist) -> str:
+    kind = type(artist).__name__
+    return f"an {kind}" if kind[0] in "AEIOU" else f"a {kind}"
 
 
 def _line(line: Line2D, axes: Axes) -> Trace:
@@ -182,7 +187,7 @@ def _segments(lines: LineCollection, axes: Axes) -> Trace:
 
 def _polygons(polygons: PolyCollection, axes: Axes) -> Trace:
     if _offsets(polygons) != [[0, 0]]:
-        raise Unsupported(f"a {type(polygons).__name__}")
+        raise Unsupported(_named(polygons))
     polygons.update_scalarmappable()
     faces = {css(color) for color in polygons.get_facecolor()}
     if len(faces) != 1:

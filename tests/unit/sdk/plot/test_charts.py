@@ -1,7 +1,9 @@
 """What a chart is logged as: its table, and the setting that draws it, in the shapes of wandb's config."""
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import runhue
 from runhue._media.table import Table
 from runhue._plot.charts import Chart, LegacyChart
+from tests.unit.sdk.spooled import log_batch_of, offline_run, rows_of
 
 
 def table() -> Table:
@@ -265,3 +268,34 @@ def test_charts_for_classifiers_need_a_run() -> None:
             plot(TRUTH, SCORES)
     with pytest.raises(runhue.errors.NoRun):
         runhue.sklearn.plot_confusion_matrix(["a"], ["b"])
+
+
+def test_a_logged_chart_is_stored_as_its_table_and_its_setting(tmp_path: Path) -> None:
+    """The row has the table beside the key, and how it is drawn is said once for all steps."""
+    with offline_run(tmp_path) as run:
+        for _ in range(2):
+            run.log({"k": runhue.plot.line(table(), "step", "height"), "nested": {"k": heatmap()}})
+
+    (_, first), _ = rows_of(run.dir)
+    assert first["k_table"]["_type"] == "table-file"
+    assert (first["k_table"]["ncols"], first["k_table"]["nrows"]) == (2, 2)
+    assert "k" not in first
+    assert first["nested.k"]["_type"] == "table-file"
+    chart, legacy = log_batch_of(run.dir).media
+    assert (chart.kind, chart.key, chart.value["panel_type"]) == ("chart", "k", "Vega2")
+    assert (legacy.kind, legacy.key) == ("legacy_chart", "nested.k")
+
+
+def heatmap() -> LegacyChart:
+    return runhue.plots.HeatMap(["a"], ["b"], [[1]])
+
+
+def test_a_classifier_s_matrix_is_logged_under_its_own_key(tmp_path: Path) -> None:
+    """`sklearn.plot_confusion_matrix` logs at once; classes without labels are named by themselves."""
+    with offline_run(tmp_path) as run:
+        runhue.sklearn.plot_confusion_matrix([3, 5], [5, 5])
+
+    ((_, row),) = rows_of(run.dir)
+    (file,) = (Path(run.dir) / "files").iterdir()
+    assert row["confusion_matrix_table"]["nrows"] == 4
+    assert json.loads(file.read_bytes())["data"][1] == ["3", "5", 1.0]
