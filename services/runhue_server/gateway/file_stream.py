@@ -69,7 +69,7 @@ class FileStreamRoute:
         self._body = BodyReader(gateway.load, gateway.settings.max_body_bytes)
         self._nested: dict[int, set[str]] = {}
 
-    async def __call__(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         try:
             stopped = await self._take(request)
         except Exception as error:  # noqa: BLE001  # every error has an answer, and few may be for good
@@ -167,7 +167,7 @@ def retryable(problem: Problem) -> Problem:
 
 def routes(gateway: "Gateway") -> list[BaseRoute]:
     """The route, for the app."""
-    return [Route(PATH, FileStreamRoute(gateway), methods=["POST"])]
+    return [Route(PATH, FileStreamRoute(gateway).post, methods=["POST"])]
 
 
 def _sender(context: Context, team: str, project: str, run: str) -> Principal:

@@ -101,13 +101,17 @@ class _Place(NamedTuple):
 
 
 @FIELDS.answers("Mutation", "upsertBucket")
-def upsert_bucket(_source: object, context: Context, **arguments: Any) -> Json:  # the schema's own
+def upsert_bucket(
+    _source: object,
+    context: Context,
+    input: Json | None = None,  # noqa: A002  # as the schema names it
+) -> Json:
     """Make or change the run; answers it as it is then.
 
     Raises:
         Invalid, NotFound, Forbidden, RunDeleted: shown to the user; the client gives up.
     """
-    said = _decoded(arguments.get("input") or {})
+    said = _decoded(input or {})
     config = None if said.config is None else config_of(said.config)
     with db.transaction() as tx:
         place = _edited_run(tx, context, said) or _run_of_session(tx, context, said)
