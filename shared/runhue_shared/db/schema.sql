@@ -36,6 +36,132 @@ CREATE TABLE public.api_key_reach (
     key_id integer NOT NULL,
     team_id integer NOT NULL
 );
+CREATE TABLE public.artifact (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    collection_id bigint CONSTRAINT artifact_collection_id_not_null1 NOT NULL,
+    state text DEFAULT 'PENDING'::text NOT NULL,
+    digest text NOT NULL,
+    distributed_id text,
+    description text,
+    metadata text,
+    ttl_seconds bigint DEFAULT '-1'::integer NOT NULL,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    wanted_aliases text[] DEFAULT '{}'::text[] NOT NULL,
+    run_id bigint,
+    history_step bigint,
+    size bigint DEFAULT 0 NOT NULL,
+    file_count integer DEFAULT 0 NOT NULL,
+    manifest bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    committed_at timestamp with time zone,
+    CONSTRAINT artifact_state_check CHECK ((state = ANY (ARRAY['PENDING'::text, 'COMMITTED'::text, 'DELETED'::text])))
+);
+CREATE TABLE public.artifact_alias (
+    collection_id bigint NOT NULL,
+    alias text NOT NULL COLLATE pg_catalog."C",
+    artifact_id bigint NOT NULL,
+    team_id integer NOT NULL
+);
+CREATE TABLE public.artifact_client (
+    team_id integer NOT NULL,
+    client_id text NOT NULL COLLATE pg_catalog."C",
+    artifact_id bigint,
+    collection_id bigint,
+    CONSTRAINT artifact_client_check CHECK ((num_nonnulls(artifact_id, collection_id) = 1))
+);
+CREATE TABLE public.artifact_collection (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    type_id integer NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    description text,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    next_version integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT artifact_collection_kind_check CHECK ((kind = ANY (ARRAY['sequence'::text, 'portfolio'::text])))
+);
+ALTER TABLE public.artifact_collection ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.artifact_collection_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.artifact_file (
+    artifact_id bigint NOT NULL,
+    path text NOT NULL COLLATE pg_catalog."C",
+    team_id integer NOT NULL,
+    md5 bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    size bigint NOT NULL,
+    CONSTRAINT artifact_file_md5_check CHECK ((length(md5) = 16))
+);
+ALTER TABLE public.artifact ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.artifact_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.artifact_manifest (
+    id bigint NOT NULL,
+    team_id integer NOT NULL,
+    artifact_id bigint NOT NULL,
+    kind text NOT NULL,
+    base_id bigint,
+    digest text DEFAULT ''::text NOT NULL,
+    body bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT artifact_manifest_kind_check CHECK ((kind = ANY (ARRAY['FULL'::text, 'INCREMENTAL'::text, 'PATCH'::text])))
+);
+ALTER TABLE public.artifact_manifest ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.artifact_manifest_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.artifact_membership (
+    id bigint NOT NULL,
+    collection_id bigint NOT NULL,
+    artifact_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    version integer NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.artifact_membership ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.artifact_membership_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.artifact_type (
+    id integer NOT NULL,
+    team_id integer NOT NULL,
+    project_id integer NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    description text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE public.artifact_type ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.artifact_type_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE public.blob (
     team_id integer NOT NULL,
     sha256 bytea NOT NULL,
@@ -317,6 +443,15 @@ CREATE TABLE public.run_alert (
     level text NOT NULL,
     raised_at double precision NOT NULL
 );
+CREATE TABLE public.run_artifact (
+    run_id bigint NOT NULL,
+    artifact_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    direction text NOT NULL,
+    used_as text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT run_artifact_direction_check CHECK ((direction = ANY (ARRAY['input'::text, 'output'::text])))
+);
 CREATE TABLE public.run_client (
     run_id bigint NOT NULL,
     team_id integer NOT NULL,
@@ -346,7 +481,8 @@ CREATE TABLE public.run_console (
     stream text NOT NULL,
     logged_at double precision NOT NULL,
     line text NOT NULL,
-    said bigint
+    said bigint,
+    label text
 );
 CREATE TABLE public.run_file (
     run_id bigint NOT NULL,
@@ -402,6 +538,12 @@ CREATE TABLE public.run_rejection (
     message text NOT NULL,
     count bigint NOT NULL,
     last_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.run_rewind (
+    run_id bigint NOT NULL,
+    team_id integer NOT NULL,
+    ord bigint NOT NULL,
+    step bigint NOT NULL
 );
 CREATE TABLE public.run_summary (
     team_id integer NOT NULL,
@@ -669,6 +811,30 @@ ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.api_key_reach
     ADD CONSTRAINT api_key_reach_pkey PRIMARY KEY (key_id, team_id);
+ALTER TABLE ONLY public.artifact_alias
+    ADD CONSTRAINT artifact_alias_pkey PRIMARY KEY (collection_id, alias);
+ALTER TABLE ONLY public.artifact_client
+    ADD CONSTRAINT artifact_client_pkey PRIMARY KEY (team_id, client_id);
+ALTER TABLE ONLY public.artifact_collection
+    ADD CONSTRAINT artifact_collection_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.artifact_collection
+    ADD CONSTRAINT artifact_collection_project_id_name_key UNIQUE (project_id, name);
+ALTER TABLE ONLY public.artifact_file
+    ADD CONSTRAINT artifact_file_pkey PRIMARY KEY (artifact_id, path);
+ALTER TABLE ONLY public.artifact_manifest
+    ADD CONSTRAINT artifact_manifest_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.artifact_membership
+    ADD CONSTRAINT artifact_membership_collection_id_version_key UNIQUE (collection_id, version);
+ALTER TABLE ONLY public.artifact_membership
+    ADD CONSTRAINT artifact_membership_id_key UNIQUE (id);
+ALTER TABLE ONLY public.artifact_membership
+    ADD CONSTRAINT artifact_membership_pkey PRIMARY KEY (collection_id, artifact_id);
+ALTER TABLE ONLY public.artifact
+    ADD CONSTRAINT artifact_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.artifact_type
+    ADD CONSTRAINT artifact_type_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.artifact_type
+    ADD CONSTRAINT artifact_type_project_id_name_key UNIQUE (project_id, name);
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (team_id, sha256);
 ALTER TABLE ONLY public.client_summary
@@ -719,6 +885,8 @@ ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_team_id_name_key UNIQUE (team_id, name);
 ALTER TABLE ONLY public.run_alert
     ADD CONSTRAINT run_alert_pkey PRIMARY KEY (run_id, ord);
+ALTER TABLE ONLY public.run_artifact
+    ADD CONSTRAINT run_artifact_pkey PRIMARY KEY (run_id, direction, artifact_id);
 ALTER TABLE ONLY public.run_client
     ADD CONSTRAINT run_client_pkey PRIMARY KEY (run_id);
 ALTER TABLE ONLY public.run_config
@@ -737,6 +905,8 @@ ALTER TABLE ONLY public.run
     ADD CONSTRAINT run_project_id_public_id_key UNIQUE (project_id, public_id);
 ALTER TABLE ONLY public.run_rejection
     ADD CONSTRAINT run_rejection_pkey PRIMARY KEY (run_id, code, field);
+ALTER TABLE ONLY public.run_rewind
+    ADD CONSTRAINT run_rewind_pkey PRIMARY KEY (run_id, ord);
 ALTER TABLE public.run
     ADD CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'running'::text, 'preempting'::text, 'preempted'::text, 'finished'::text, 'failed'::text, 'crashed'::text, 'killed'::text]))) NOT VALID;
 ALTER TABLE ONLY public.run_summary
@@ -787,10 +957,25 @@ ALTER TABLE ONLY public.workspace_read
     ADD CONSTRAINT workspace_read_pkey PRIMARY KEY (workspace_id);
 CREATE INDEX api_key_prefix ON public.api_key USING btree (prefix);
 CREATE INDEX api_key_team ON public.api_key USING btree (team_id, id);
+CREATE INDEX artifact_alias_artifact ON public.artifact_alias USING btree (artifact_id, collection_id);
+CREATE INDEX artifact_by_collection ON public.artifact USING btree (collection_id, id);
+CREATE INDEX artifact_by_manifest ON public.artifact USING btree (team_id, manifest);
+CREATE INDEX artifact_by_run ON public.artifact USING btree (run_id);
+CREATE INDEX artifact_client_artifact ON public.artifact_client USING btree (artifact_id);
+CREATE INDEX artifact_client_collection ON public.artifact_client USING btree (collection_id);
+CREATE INDEX artifact_collection_by_type ON public.artifact_collection USING btree (type_id, name);
+CREATE UNIQUE INDEX artifact_distributed ON public.artifact USING btree (collection_id, distributed_id) WHERE (state = 'PENDING'::text);
+CREATE INDEX artifact_expiring ON public.artifact USING btree (committed_at) WHERE ((ttl_seconds > 0) AND (state = 'COMMITTED'::text));
+CREATE INDEX artifact_file_by_blob ON public.artifact_file USING btree (team_id, sha256);
+CREATE INDEX artifact_manifest_artifact ON public.artifact_manifest USING btree (artifact_id, id);
+CREATE INDEX artifact_manifest_base ON public.artifact_manifest USING btree (base_id);
+CREATE INDEX artifact_manifest_body ON public.artifact_manifest USING btree (team_id, body);
+CREATE INDEX artifact_membership_artifact ON public.artifact_membership USING btree (artifact_id);
 CREATE INDEX blob_by_md5 ON public.blob USING btree (team_id, md5);
 CREATE INDEX dead_letter_run ON public.dead_letter USING btree (run_id);
 CREATE INDEX direct_upload_by_age ON public.direct_upload USING btree (created_at);
 CREATE INDEX direct_upload_by_owner ON public.direct_upload USING btree (owner, name);
+CREATE INDEX run_artifact_by_artifact ON public.run_artifact USING btree (artifact_id, direction, run_id);
 CREATE INDEX run_by_age ON public.run USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, path, type);
 CREATE INDEX run_file_by_blob ON public.run_file USING btree (team_id, sha256);
@@ -825,6 +1010,40 @@ ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_replaced_by_fkey FOREIGN KEY (replaced_by) REFERENCES public.api_key(id) ON DELETE SET NULL;
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_alias
+    ADD CONSTRAINT artifact_alias_collection_id_artifact_id_fkey FOREIGN KEY (collection_id, artifact_id) REFERENCES public.artifact_membership(collection_id, artifact_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_client
+    ADD CONSTRAINT artifact_client_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES public.artifact(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_client
+    ADD CONSTRAINT artifact_client_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES public.artifact_collection(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact
+    ADD CONSTRAINT artifact_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES public.artifact_collection(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_collection
+    ADD CONSTRAINT artifact_collection_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_collection
+    ADD CONSTRAINT artifact_collection_type_id_fkey FOREIGN KEY (type_id) REFERENCES public.artifact_type(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_file
+    ADD CONSTRAINT artifact_file_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES public.artifact(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_file
+    ADD CONSTRAINT artifact_file_team_id_sha256_fkey FOREIGN KEY (team_id, sha256) REFERENCES public.blob(team_id, sha256);
+ALTER TABLE ONLY public.artifact_manifest
+    ADD CONSTRAINT artifact_manifest_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES public.artifact(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_manifest
+    ADD CONSTRAINT artifact_manifest_base_id_fkey FOREIGN KEY (base_id) REFERENCES public.artifact(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.artifact_manifest
+    ADD CONSTRAINT artifact_manifest_team_id_body_fkey FOREIGN KEY (team_id, body) REFERENCES public.blob(team_id, sha256);
+ALTER TABLE ONLY public.artifact_membership
+    ADD CONSTRAINT artifact_membership_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES public.artifact(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact_membership
+    ADD CONSTRAINT artifact_membership_collection_id_fkey FOREIGN KEY (collection_id) REFERENCES public.artifact_collection(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact
+    ADD CONSTRAINT artifact_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.artifact
+    ADD CONSTRAINT artifact_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.artifact
+    ADD CONSTRAINT artifact_team_id_manifest_fkey FOREIGN KEY (team_id, manifest) REFERENCES public.blob(team_id, sha256);
+ALTER TABLE ONLY public.artifact_type
+    ADD CONSTRAINT artifact_type_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.client_summary
     ADD CONSTRAINT client_summary_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.color_settings
@@ -845,6 +1064,10 @@ ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_alert
     ADD CONSTRAINT run_alert_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_artifact
+    ADD CONSTRAINT run_artifact_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES public.artifact(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_artifact
+    ADD CONSTRAINT run_artifact_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_client
     ADD CONSTRAINT run_client_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_config
@@ -863,6 +1086,8 @@ ALTER TABLE ONLY public.run
     ADD CONSTRAINT run_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_rejection
     ADD CONSTRAINT run_rejection_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.run_rewind
+    ADD CONSTRAINT run_rewind_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_summary
     ADD CONSTRAINT run_summary_metric_id_fkey FOREIGN KEY (metric_id) REFERENCES public.metric(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_summary
