@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,7 @@ from graphql.type import GraphQLResolveInfo
 from runhue_server.gateway import leniency, sdl
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields, Resolver
-from runhue_server.gateway.leniency import MISSING, BadQuery, Operation
-from runhue_server.gateway.unknown import Kind
+from runhue_server.gateway.leniency import BadQuery, Note, Operation
 from runhue_server.web.problems import SERVERS_AWAY, Invalid, Problem, Unavailable
 
 CACHED_QUERIES = 256
@@ -28,7 +27,6 @@ RETRIED = frozenset({429, 503})
 BAD_REQUEST = 400
 
 Info = GraphQLResolveInfo[Context]
-Note = Callable[[Kind, str], None]
 
 _log = structlog.get_logger(__name__)
 
@@ -102,7 +100,7 @@ class Engine:
         for kind, name in operation.unknown:
             note(kind, name)
         try:
-            values = _values(operation, variables, note)
+            values = leniency.values_of(operation, variables, note)
             result = execute_sync(
                 self.schema,
                 operation.document,
@@ -126,16 +124,6 @@ def _arguments_taken(resolver: Resolver, known: Mapping[str, Any]) -> Set[str]:
 
 def _item(source: Any, info: Info, **_arguments: Any) -> Any:
     return source.get(info.field_name) if isinstance(source, Mapping) else None
-
-
-def _values(operation: Operation, variables: Mapping[str, Any], note: Note) -> dict[str, Any]:
-    given = {**operation.defaults, **variables}
-    values = {}
-    for key, argument in operation.arguments.items():
-        value = leniency.plain(argument.value, given)
-        if value is not MISSING:
-            values[key] = leniency.fitted(value, argument.type, note)
-    return values
 
 
 def _answer(operation: Operation, data: dict[str, Any] | None, errors: Sequence[GraphQLError]) -> Answer:

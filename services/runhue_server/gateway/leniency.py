@@ -62,6 +62,7 @@ MOST_FIELDS = 5_000
 """Fields of a document with its fragments written out; the largest that a client sends has some 200."""
 
 DIRECTIVES = {one.name: one for one in (GraphQLIncludeDirective, GraphQLSkipDirective)}
+Note = Callable[[Kind, str], None]
 MISSING = object()
 """The value of an argument that did not come."""
 
@@ -292,6 +293,19 @@ def _defaults(node: OperationDefinitionNode) -> dict[str, Any]:
     }
 
 
+def values_of(operation: Operation, variables: Mapping[str, Any], note: Note) -> dict[str, Any]:
+    """The values of an operation's arguments, of their types; one that did not come is left out."""
+    given = {**operation.defaults, **variables}
+    values = {}
+    for key, argument in operation.arguments.items():
+        value = plain(argument.value, given)
+        if value is MISSING and isinstance(argument.type, GraphQLNonNull):
+            value = None  # the condition of a directive
+        if value is not MISSING:
+            values[key] = fitted(value, argument.type, note)
+    return values
+
+
 def plain(node: ValueNode, variables: Mapping[str, Any]) -> Any:
     """The JSON value of a literal; `MISSING` for a variable that is not among `variables`."""
     if isinstance(node, VariableNode):
@@ -319,7 +333,7 @@ def _scalar_literal(node: ValueNode) -> Any:
 LONGEST_INT = 100
 
 
-def fitted(value: Any, type_: GraphQLInputType, note: Callable[[Kind, str], None]) -> Any:
+def fitted(value: Any, type_: GraphQLInputType, note: Note) -> Any:
     """A JSON value as one of `type_`, as near as it can be; None where it cannot be one.
 
     Fields that the type does not have are left out and noted.
@@ -338,9 +352,7 @@ def fitted(value: Any, type_: GraphQLInputType, note: Callable[[Kind, str], None
     return _SCALARS.get(type_.name, _json)(value)
 
 
-def _fitted_object(
-    value: Any, type_: GraphQLInputObjectType, note: Callable[[Kind, str], None]
-) -> dict[str, Any]:
+def _fitted_object(value: Any, type_: GraphQLInputObjectType, note: Note) -> dict[str, Any]:
     fields = type_.fields
     kept = {}
     for name, item in value.items() if isinstance(value, dict) else ():
