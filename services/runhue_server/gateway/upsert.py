@@ -15,6 +15,7 @@ from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
 from runhue_server.gateway.projects import project_of
 from runhue_server.gateway.run_config import (
+    BranchPoint,
     Said,
     branch_point,
     config_of,
@@ -115,11 +116,13 @@ def upsert_bucket(
     config = None if said.config is None else config_of(said.config)
     with db.transaction() as tx:
         place = _edited_run(tx, context, said) or _run_of_session(tx, context, said)
+        origin = _origin(place, config)
+        if origin is not None and place.is_new:
+            fork.begin(tx, place.sender.team_id, place.project_id, place.run, origin)
         _change(tx, place, said, config, context)
     context.submitter.waker.wake([OutboxFilled(), ScalesDirty()])
-    origin = None if config is None or place.edits else branch_point(config.own)
-    if origin is not None and origin.run != place.public_id:
-        fork.inherit(context, place.sender, place.project, place.run.id, origin)
+    if origin is not None:
+        fork.go_on(context, place.sender, place.project, place.run.id, origin)
     return {
         "bucket": bucket_of(place.sender, place.project, place.public_id),
         "inserted": place.is_new,
@@ -149,7 +152,8 @@ def _decoded(said: Mapping[str, Any]) -> Upsert:
     return msgspec.convert(told, Upsert)
 
 
-def _may_log(sender: Principal, project: str) -> None:
+def require_logging(sender: Principal, project: str) -> None:
+    """Raises Forbidden, ProjectForbidden: the key may not log to the project."""
     if not sender.may("ingest"):
         raise Forbidden(
             f"key {sender.key_name!r} may not log", field="scopes", fix="use a key with scope 'ingest'"
@@ -167,7 +171,7 @@ def _edited_run(tx: db.Transaction, context: Context, said: Upsert) -> _Place | 
     if placed is None:
         raise NotFound(f"there is no run with the id {said.id!r}: it was deleted", field="id")
     sender = context.in_team(placed.team)
-    _may_log(sender, placed.project)
+    require_logging(sender, placed.project)
     run = writers.lock_run(tx, placed.project_id, placed.public_id)
     if run is None or run.deleted:
         raise RunDeleted
@@ -180,7 +184,7 @@ def _run_of_session(tx: db.Transaction, context: Context, said: Upsert) -> _Plac
         raise Invalid("the run has no name", field="name", fix="send the run's id as name")
     sender = context.in_team(said.entity_name)
     project = said.model_name or "uncategorized"
-    _may_log(sender, project)
+    require_logging(sender, project)
     request = _start(said, project, said.name)
     start_rules.check_place(project, said.name)
     start_rules.check_attributes(request)
@@ -224,6 +228,12 @@ def _change(tx: db.Transaction, place: _Place, said: Upsert, config: Said | None
     if not place.is_new:
         colors.mark_runs(tx, place.project_id, [run_id])
         writers.announce(tx, [run_id])
+
+
+def _origin(place: _Place, config: Said | None) -> BranchPoint | None:
+    """Where the run was forked from; a run that names itself was rewound."""
+    origin = None if config is None or place.edits else branch_point(config.own)
+    return None if origin is None or origin.run == place.public_id else origin
 
 
 def _told(said: Upsert, username: str | None) -> RunClient:

@@ -113,3 +113,36 @@ def run_numbered(tx: Transaction, run_id: int) -> PlacedRun | None:
         (run_id,),
     ).fetchone()
     return None if row is None else PlacedRun(*row)
+
+
+def close_writer(tx: Transaction, writer_id: int) -> None:
+    """The writer says no more, and has no say in how the run ends."""
+    tx.execute(
+        "UPDATE run_writer SET finished_seq = durable_seq WHERE id = %s AND finished_seq IS NULL",
+        (writer_id,),
+    )
+
+
+def inherit_from(tx: Transaction, parent_id: int, run_id: int) -> None:
+    """Give a run the files that its parent's rows name, and how the parent's dotted names came about."""
+    tx.execute(
+        "INSERT INTO run_file (run_id, team_id, path, sha256, size, mimetype)"
+        " SELECT %s, team_id, path, sha256, size, mimetype FROM run_file"
+        " WHERE run_id = %s AND starts_with(path, 'media/') ON CONFLICT (run_id, path) DO NOTHING",
+        (run_id, parent_id),
+    )
+    tx.execute(
+        "INSERT INTO nested_key (run_id, team_id, name, path)"
+        " SELECT %s, team_id, name, path FROM nested_key WHERE run_id = %s"
+        " ON CONFLICT (run_id, name) DO NOTHING",
+        (run_id, parent_id),
+    )
+
+
+def said_alert(tx: Transaction, run_id: int, title: str, since: float) -> bool:
+    """Whether the run raised an alert of that title after `since`, Unix seconds."""
+    row = tx.execute(
+        "SELECT EXISTS (SELECT 1 FROM run_alert WHERE run_id = %s AND title = %s AND raised_at > %s)",
+        (run_id, title, since),
+    ).fetchall()[0]
+    return bool(row[0])
