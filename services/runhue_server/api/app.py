@@ -16,6 +16,7 @@ from runhue._version import __version__
 from runhue_server.api import (
     routes_color_settings,
     routes_coloring,
+    routes_files,
     routes_gateway,
     routes_history,
     routes_keys,
@@ -52,6 +53,7 @@ ROUTERS = (
     routes_media_settings.router,
     routes_history.router,
     routes_rows.router,
+    routes_files.router,
     routes_workspaces.router,
     routes_coloring.router,
     routes_color_settings.router,

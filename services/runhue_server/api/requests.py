@@ -13,6 +13,7 @@ from runhue_server.web.problems import Invalid, Problem, problem_response
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BODY_DEPTH = 64
 
+_FILE_PATH = re.compile(r"/api/v1/projects/[^/]+/[^/]+/runs/[^/]+/files/")
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
@@ -58,7 +59,7 @@ class BoundedBodies:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or _takes_file(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -79,6 +80,11 @@ class BoundedBodies:
             return
         if body is not None:
             await self._app(scope, _again(body, receive), send)
+
+
+def _takes_file(scope: Scope) -> bool:
+    """Whether the body is a file, which its route bounds itself."""
+    return scope["method"] == "PUT" and _FILE_PATH.match(scope["path"]) is not None
 
 
 async def _read(receive: Receive) -> bytes | None:

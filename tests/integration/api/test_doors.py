@@ -13,7 +13,7 @@ from runhue_server.api.models_runs import ProjectDetail, Projects, Server, Viewe
 from runhue_server.api.requests import MAX_BODY_BYTES
 from tests.integration.api.stored import Stored, Team, bearer
 
-FILLED = {"team": "ours", "project": "mnist", "run": "r1", "workspace": "1", "legend_id": "x", "key_id": "1"}
+FILLED = {"team": "ours", "project": "mnist", "run": "r1", "workspace": "1", "legend_id": "x", "key_id": "1", "path": "a"}
 
 
 def operations() -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ def test_every_route_needs_a_key(project: Stored, stranger: httpx.Client) -> Non
 def test_readers_change_nothing(project: Stored, teams: tuple[Team, Team], stranger: httpx.Client) -> None:
     """A key with scope read is refused wherever something would change."""
     changing = [(method, path) for method, path in operations() if method != "GET"]
-    assert len(changing) == 11
+    assert len(changing) == 13
     for method, path in changing:
         answer = stranger.request(method, filled(path), headers=bearer(teams[0].reader), json={"name": "x"})
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), (method, path)
