@@ -7,6 +7,8 @@ RunhueError
 │   ├── BadKey          a metric or config key that cannot be stored (also ValueError)
 │   ├── BadValue        a value that cannot be stored (also TypeError)
 │   │   └── BadMedia    an image, table, ... of the wrong shape or over a limit (also ValueError)
+│   ├── BadPath         a file that cannot be saved or downloaded under its path (also ValueError)
+│   ├── FileIsThere     a download would replace a file (also FileExistsError)
 │   ├── LibraryMissing  what was asked for needs an optional library (also ImportError)
 │   ├── StepWentBack    only under `Settings(strict_steps=True)` (also ValueError)
 │   └── ConfigChanged   a config key got another value without `allow_val_change` (also ValueError)
@@ -51,6 +53,14 @@ class BadValue(UsageError, TypeError):
 
 class BadMedia(BadValue, ValueError):
     """Media of a shape, format or size that cannot be stored; says which argument, and what can be."""
+
+
+class BadPath(UsageError, ValueError):
+    """A path that a file cannot be saved from, or written to."""
+
+
+class FileIsThere(UsageError, FileExistsError):
+    """A download would replace a file, and was not told to."""
 
 
 class LibraryMissing(UsageError, ImportError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
-from runhue._errors import RunhueError, UsageError
+from runhue._errors import BadPath, RunhueError
 
 SavePolicy = Literal["live", "now", "end"]
 LOOK_SECONDS = 5.0
@@ -18,10 +18,6 @@ State = tuple[int, int]
 
 Keep = Callable[[Iterable[tuple[Path, str]]], None]
 """Records files, each with its path in the run."""
-
-
-class BadPath(UsageError, ValueError):
-    """A path that cannot be saved."""
 
 
 class SavedFiles:

@@ -5,6 +5,7 @@ from runhue._public_api.async_api import AsyncApi, AsyncRun
 from runhue._public_api.blocking import ColoringUpdates
 from runhue._public_api.coloring import Coloring, RunColor
 from runhue._public_api.coloring_calls import SettingsInForce
+from runhue._public_api.files import AsyncFile, File
 from runhue._public_api.nonblocking import AsyncColoringUpdates
 from runhue._public_api.problems import SettingsChanged
 from runhue._public_api.runs import Run, Runs
@@ -14,10 +15,12 @@ __all__ = [
     "Api",
     "AsyncApi",
     "AsyncColoringUpdates",
+    "AsyncFile",
     "AsyncRun",
     "AsyncWorkspace",
     "Coloring",
     "ColoringUpdates",
+    "File",
     "Run",
     "RunColor",
     "Runs",

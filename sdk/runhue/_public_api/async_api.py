@@ -1,11 +1,15 @@
 """`AsyncApi`: `Api` for asyncio. The rules are in the calls, which both share; these classes await them."""
 
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.edited_values import EditedValues
+from runhue._public_api.file_calls import file_call, files_call, upload_file_call
+from runhue._public_api.files import AsyncFile
 from runhue._public_api.gateway_calls import GatewayUnknown, gateway_unknown_call
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.key_calls import (
@@ -108,6 +112,22 @@ class AsyncRun(StoredRun):
     async def console(self, tail: int | None = None) -> list[ConsoleLine]:
         """As `Run.console`."""
         return await self._transport.run(console_call(self.path, tail))
+
+    async def files(self, prefix: str | None = None) -> list[AsyncFile]:
+        """As `Run.files`."""
+        records = await self._transport.run(files_call(self.path, prefix))
+        return [AsyncFile(self._transport, self.path, record) for record in records]
+
+    async def file(self, path: str) -> AsyncFile:
+        """As `Run.file`."""
+        return AsyncFile(self._transport, self.path, await self._transport.run(file_call(self.path, path)))
+
+    async def upload_file(
+        self, path: str | os.PathLike[str], root: str | os.PathLike[str] = "."
+    ) -> AsyncFile:
+        """As `Run.upload_file`."""
+        record = await self._transport.run(upload_file_call(self.path, Path(path), Path(root)))
+        return AsyncFile(self._transport, self.path, record)
 
     async def stop(self) -> None:
         """As `Run.stop`."""

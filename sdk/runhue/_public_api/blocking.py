@@ -3,8 +3,9 @@
 import socket
 import threading
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
 import httpx
 
@@ -50,18 +51,40 @@ class BlockingTransport:
             wake.wait(step.seconds)
             return None, None
         try:
-            return response_of(self.client.send(self.request(step.request))), None
-        except httpx.TransportError as error:
+            return self._sent(step), None
+        except (httpx.TransportError, httpx.TooManyRedirects) as error:
             return None, connection_failed(self.server, error)
 
+    def _sent(self, step: Send) -> Response:
+        if isinstance(step.request.body, Path):
+            with step.request.body.open("rb") as content:
+                return response_of(self.client.send(self._built(step.request, content)))
+        request = self.request(step.request)
+        if step.target is None:
+            return response_of(self.client.send(request))
+        response = self.client.send(request, stream=True, follow_redirects=True)
+        try:
+            if not response.is_success:
+                response.read()
+                return response_of(response)
+            with step.target.open("wb") as file:
+                for chunk in response.iter_bytes(STREAM_CHUNK):
+                    file.write(chunk)
+            return Response(response.status_code, response.headers, b"")
+        finally:
+            response.close()
+
     def request(self, request: Request) -> httpx.Request:
-        """The request as httpx takes it."""
+        """The request as httpx takes it, when its body is no file."""
+        return self._built(request, request.body if isinstance(request.body, bytes) else None)
+
+    def _built(self, request: Request, content: "bytes | BinaryIO | None") -> httpx.Request:
         return self.client.build_request(
             request.method,
             request.path,
             params={name: value for name, value in request.params.items() if value is not None},
             headers=dict(request.headers),
-            content=request.body,
+            content=content,
         )
 
     def close(self) -> None:

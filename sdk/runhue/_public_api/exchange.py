@@ -8,6 +8,7 @@ APIs follow the same rules.
 import json
 from collections.abc import Generator, Mapping
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from time import time
 from typing import TypeVar
 from urllib.parse import quote
@@ -26,13 +27,16 @@ BUSY = (429, 503)
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request. `path` starts at the server's root; a parameter of None is left out."""
+    """One HTTP request. `path` starts at the server's root; a parameter of None is left out.
+
+    A `body` that is a file is read from disk as it is sent.
+    """
 
     method: str
     path: str
     params: Mapping[str, str | int | float | None] = {}
     headers: Mapping[str, str] = {}
-    body: bytes | None = None
+    body: bytes | Path | None = None
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -44,9 +48,13 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Step: send the request. Resumed with a `Response`, or with `ConnectionFailed` raised."""
+    """Step: send the request. Resumed with a `Response`, or with `ConnectionFailed` raised.
+
+    With a `target`, redirects are followed and the body of a 2xx is written there as it comes.
+    """
 
     request: Request
+    target: Path | None = None
 
 
 class Sleep(msgspec.Struct, frozen=True):
@@ -63,10 +71,11 @@ Step = Send | Sleep
 Call = Generator[Step, Response | None, Result]
 
 
-def exchange(request: Request, accept: tuple[int, ...] = ()) -> Call[Response]:
+def exchange(request: Request, accept: tuple[int, ...] = (), target: Path | None = None) -> Call[Response]:
     """The answer to a request; a GET is repeated while the server is busy or away.
 
     Args:
+        target: a file for the body.
         accept: statuses from 300 on that are answers for this caller and not errors.
     Raises:
         RunhueError: the error that the server's problem details name, or that it cannot be reached.
@@ -74,7 +83,7 @@ def exchange(request: Request, accept: tuple[int, ...] = ()) -> Call[Response]:
     for attempt in range(1, ATTEMPTS + 1):
         final = request.method != "GET" or attempt == ATTEMPTS
         try:
-            response = yield Send(request)
+            response = yield Send(request, target)
         except ConnectionFailed as failure:
             if final:
                 raise unreachable_error(failure) from failure

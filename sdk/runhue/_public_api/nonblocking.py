@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
+from msgspec.structs import replace
 
 from runhue._public_api.coloring import Coloring
 from runhue._public_api.exchange import Call, ConnectionFailed, Request, Response, Send, Step
@@ -19,6 +21,9 @@ from runhue._public_api.server import (
 from runhue._public_api.watching import Close, Open, Publish, Receive, StreamStep, Watching
 
 Result = TypeVar("Result")
+
+STREAM_CHUNK = 65_536
+UPLOAD_CHUNK = 1024 * 1024
 
 
 class AsyncTransport:
@@ -46,22 +51,53 @@ class AsyncTransport:
             await asyncio.sleep(step.seconds)
             return None, None
         try:
-            return response_of(await self.client.send(self.request(step.request))), None
-        except httpx.TransportError as error:
+            return await self._sent(step), None
+        except (httpx.TransportError, httpx.TooManyRedirects) as error:
             return None, connection_failed(self.server, error)
 
+    async def _sent(self, step: Send) -> Response:
+        if isinstance(step.request.body, Path):
+            return response_of(await self.client.send(self._upload(step.request, step.request.body)))
+        request = self.request(step.request)
+        if step.target is None:
+            return response_of(await self.client.send(request))
+        response = await self.client.send(request, stream=True, follow_redirects=True)
+        try:
+            if not response.is_success:
+                await response.aread()
+                return response_of(response)
+            with await asyncio.to_thread(step.target.open, "wb") as file:
+                async for chunk in response.aiter_bytes(STREAM_CHUNK):
+                    await asyncio.to_thread(file.write, chunk)
+            return Response(response.status_code, response.headers, b"")
+        finally:
+            await response.aclose()
+
+    def _upload(self, request: Request, source: Path) -> httpx.Request:
+        sized = {**request.headers, "Content-Length": str(source.stat().st_size)}
+        return self._built(replace(request, headers=sized), _chunks(source))
+
     def request(self, request: Request) -> httpx.Request:
-        """The request as httpx takes it."""
+        """The request as httpx takes it, when its body is no file."""
+        return self._built(request, request.body if isinstance(request.body, bytes) else None)
+
+    def _built(self, request: Request, content: bytes | AsyncIterator[bytes] | None) -> httpx.Request:
         return self.client.build_request(
             request.method,
             request.path,
             params={name: value for name, value in request.params.items() if value is not None},
             headers=dict(request.headers),
-            content=request.body,
+            content=content,
         )
 
     async def close(self) -> None:
         await self.client.aclose()
+
+
+async def _chunks(source: Path) -> AsyncIterator[bytes]:
+    with await asyncio.to_thread(source.open, "rb") as file:
+        while chunk := await asyncio.to_thread(file.read, UPLOAD_CHUNK):
+            yield chunk
 
 
 class AsyncColoringUpdates:

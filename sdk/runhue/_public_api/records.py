@@ -155,6 +155,17 @@ class Alert(Struct, frozen=True):
     time: float
 
 
+class FileRecord(Struct, frozen=True):
+    """A file of a run. `size` is bytes, `sha256` hex; `url` is a path on the server, good for a day."""
+
+    path: str
+    size: int
+    sha256: str
+    mimetype: str
+    updated_at: datetime
+    url: str = ""
+
+
 class WorkspaceRecord(Struct, frozen=True):
     """A workspace: which of its project's runs it shows. `default` marks the project's own."""
 
@@ -203,6 +214,10 @@ class RunMetricList(Struct, frozen=True):
 
 class ConsolePage(Page, frozen=True, kw_only=True):
     lines: list[ConsoleLine]
+
+
+class FilePage(Page, frozen=True, kw_only=True):
+    files: list[FileRecord]
 
 
 class AlertList(Struct, frozen=True):

@@ -1,10 +1,14 @@
 """Runs that are stored: read them, change them, stop and delete them."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from runhue._public_api.blocking import BlockingTransport
 from runhue._public_api.edited_values import EditedValues
+from runhue._public_api.file_calls import file_call, files_call, upload_file_call
+from runhue._public_api.files import File
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.records import Alert, ConsoleLine, Health, RunMetric, RunRecord, Series
 from runhue._public_api.run_calls import (
@@ -167,6 +171,31 @@ class Run(StoredRun):
     def alerts(self) -> list[Alert]:
         """The run's alerts."""
         return self._transport.run(alerts_call(self.path))
+
+    def files(self, prefix: str | None = None) -> list[File]:
+        """The run's files, in order of their paths: all, or those whose path begins with `prefix`."""
+        return [
+            File(self._transport, self.path, file)
+            for file in self._transport.run(files_call(self.path, prefix))
+        ]
+
+    def file(self, path: str) -> File:
+        """One file.
+
+        Raises:
+            ServerRefused: `file_not_found`.
+        """
+        return File(self._transport, self.path, self._transport.run(file_call(self.path, path)))
+
+    def upload_file(self, path: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -> File:
+        """Add a file, or replace the one that has its path, which is the one relative to `root`.
+
+        Raises:
+            BadPath: it is not below `root`.
+            ServerRefused: the server does not take it.
+        """
+        record = self._transport.run(upload_file_call(self.path, Path(path), Path(root)))
+        return File(self._transport, self.path, record)
 
     def stop(self) -> None:
         """Ask the run's processes to stop; they do when they next talk to the server."""
