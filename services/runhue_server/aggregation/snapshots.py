@@ -180,9 +180,11 @@ def _edit(document: Document, seen: _Seen, facts: _Facts, limits: Settings, resu
         edit = edit_of(view, document)
         if edit is None:
             continue
-        for key in [*edit.values, *edit.removed]:
-            document.ords.pop(key, None)  # the edit was made for what holds now, also by the API
+        overruled = {key: document.ords.pop(key, -1) for key in [*edit.values, *edit.removed]}
         refused = _apply(document, edit, limits)
+        for key, ord_ in overruled.items():
+            if ord_ >= 0:
+                document.ords.setdefault(key, ord_)  # its new value was refused
         left_out = edit.values.keys() - document.values.keys()
         if any(map(view.changed, left_out)):  # else it was told before
             result.rejections += [rejection_of(seen.writer, reason) for reason in refused]

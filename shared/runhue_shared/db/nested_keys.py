@@ -6,13 +6,15 @@ from typing import Any
 
 from runhue_shared.db import Transaction
 from runhue_shared.series.columns import folded
+from runhue_shared.settings import settings
 
 
 def add(tx: Transaction, team_id: int, run_id: int, paths: Mapping[str, Sequence[str]]) -> None:
-    """Note the path of each dotted name; the first one of a name stays."""
-    if not paths:
+    """Note the path of each dotted name that can be a metric's; the first one of a name stays."""
+    longest = settings().max_key_length
+    names = sorted(name for name in paths if "\0" not in name and len(name) <= longest)
+    if not names:
         return
-    names = sorted(name for name in paths if "\0" not in name)  # no metric's name has a NUL
     tx.execute(
         "INSERT INTO nested_key (run_id, team_id, name, path)"
         " SELECT %s, %s, k.name, k.path FROM unnest(%s::text[], %s::text[]) AS k (name, path)"
