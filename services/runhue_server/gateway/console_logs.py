@@ -7,8 +7,8 @@ from typing import Any
 from runhue_server.gateway import ids
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
+from runhue_server.gateway.refusals import NotUnderstood
 from runhue_server.gateway.run_fields import page_of
-from runhue_server.web.problems import Invalid
 from runhue_shared import db
 from runhue_shared.db import console
 from runhue_shared.db.console import ClientLine
@@ -48,7 +48,7 @@ def _cursor(after: str | None) -> int:
         return FROM_THE_FIRST
     place = ids.place_of(after) or ""
     if not place.isdigit() or int(place) > ids.LARGEST:
-        raise Invalid(
+        raise NotUnderstood(
             "after is no cursor of a console", field="after", fix="send `endCursor` of the page before"
         )
     return int(place)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from runhue_server.web.problems import Invalid
+from runhue_server.gateway.refusals import NotUnderstood
 from runhue_shared.db.run_order import Order
 from runhue_shared.filters import (
     EVERY_RUN,
@@ -71,9 +71,9 @@ _LITERAL = re.compile(r"\\Q(.*?)(?:\\E|$)", re.DOTALL)
 _ESCAPES = {r"\b": r"\y", r"\B": r"\Y", r"\z": r"\Z"}
 
 
-def refused(error: InvalidFilter) -> Invalid:
+def refused(error: InvalidFilter) -> NotUnderstood:
     """The answer to a filter or order that says nothing we understand."""
-    return Invalid(str(error), field=error.field, limit=error.limit, fix=error.fix)
+    return NotUnderstood(str(error), field=error.field, limit=error.limit, fix=error.fix)
 
 
 def run_filter(text: str | None) -> Filter:

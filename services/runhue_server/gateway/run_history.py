@@ -8,10 +8,11 @@ import msgspec
 
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
+from runhue_server.gateway.refusals import NotUnderstood
 from runhue_server.gateway.run_fields import page_of
-from runhue_server.web.problems import Invalid
 from runhue_shared import db
 from runhue_shared.db.client_history import events_for_client, rows_for_client, sampled_rows
+from runhue_shared.series.columns import STEP_KEY
 from runhue_shared.series.values import json_text
 
 FIELDS = Fields("history")
@@ -38,13 +39,14 @@ class SampleSpec(msgspec.Struct, rename="camel"):
     def end(self) -> int | None:
         """The step before which the range ends; None is no end.
 
-        A client that asks for exactly one sample of each step, the last one too, means that one as well;
-        older ones ask for the size of their page and for the step at which the next page begins.
+        A client that adds the step to its user's keys and asks for one sample of each step, the last one too,
+        means that one as well. Older ones ask for the size of their page and say where the next one begins.
         """
         if self.max_step is None:
             return None
         with_the_last = self.max_step - (self.min_step or 0) + 1
-        return self.max_step + (self.samples == with_the_last)
+        counted = self.samples == with_the_last and self.keys[-1:] == [STEP_KEY]
+        return self.max_step + counted
 
 
 _spec = msgspec.json.Decoder(SampleSpec)
@@ -82,7 +84,7 @@ def sampled_history(
     NaN and infinities are texts: in the body of an answer JSON has no other word for them.
 
     Raises:
-        Invalid: a spec is no JSON object with `keys` and whole numbers.
+        NotUnderstood: a spec is no JSON object with `keys` and whole numbers.
     """
     wanted = [_decoded(text or "{}") for text in specs or []]
     run_id = page_of(source)[1]
@@ -106,14 +108,14 @@ def parquet_history(
     liveKeys: list[str | None] | None = None,  # noqa: ARG001, N803  # the wire's
 ) -> Json:
     """No history is kept in files: clients read what comes after the first live row here, so all of it."""
-    return {"parquetUrls": [], "liveData": [{"_step": FIRST_STEP}]}
+    return {"parquetUrls": [], "liveData": [{STEP_KEY: FIRST_STEP}]}
 
 
 def _decoded(text: str) -> SampleSpec:
     try:
         return _spec.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Invalid(
+        raise NotUnderstood(
             f"a spec is not understood: {error}",
             field="specs",
             fix='write it like {"keys": ["loss"], "samples": 500}',

@@ -11,9 +11,9 @@ import psycopg
 from runhue_server.gateway import ids
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
+from runhue_server.gateway.refusals import NotUnderstood
 from runhue_server.gateway.run_fields import run_nodes
 from runhue_server.gateway.run_filters import refused, run_filter, run_orders
-from runhue_server.web.problems import Invalid
 from runhue_shared import db
 from runhue_shared.db import run_facts
 from runhue_shared.db import runs as stored
@@ -167,13 +167,13 @@ def _place(cursor: str | None) -> list[str] | None:
     return place
 
 
-def _bad_cursor() -> Invalid:
-    return Invalid(
+def _bad_cursor() -> NotUnderstood:
+    return NotUnderstood(
         "after is no cursor of this list", field="after", fix="send `endCursor` of the page before"
     )
 
 
-def _too_slow() -> Invalid:
-    return Invalid(
+def _too_slow() -> NotUnderstood:
+    return NotUnderstood(
         "the filter took longer than 10 s", field="filters", limit=10, fix="use a simpler regular expression"
     )
