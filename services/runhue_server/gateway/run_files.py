@@ -116,7 +116,7 @@ def files(
         return _named_files(context, run, names, limit, after)
     place = _place(after)
     with db.transaction() as tx:
-        found = run_files.page(tx, run_id, limit + 1, place, like=pattern or None)
+        found = run_files.page(tx, run_id, limit + 1, place, like=_like(pattern))
         total = run_files.count(tx, run_id)
     edges = [{"node": _node(context, run, file), "cursor": _cursor(file.path)} for file in found[:limit]]
     return _page(edges, total, more=len(found) > limit)
@@ -135,6 +135,14 @@ def _named_files(context: Context, run: RunNames, names: list[str], limit: int, 
         node = _missing(context, run, name) if file is None else _node(context, run, file)
         edges.append({"node": node, "cursor": _cursor(str(number))})
     return _page(edges, len(names), more=start + len(asked) < len(names))
+
+
+def _like(pattern: str | None) -> str | None:
+    """The pattern for the database, to which a lone backslash at the end is itself."""
+    if not pattern:
+        return None
+    lone = (len(pattern) - len(pattern.rstrip("\\"))) % 2
+    return pattern.replace("\0", "\ufffd") + "\\" * lone
 
 
 def _page(edges: list[Json], total: int, *, more: bool) -> Json:
