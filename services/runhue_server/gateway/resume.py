@@ -1,5 +1,6 @@
 """Going on with a run: what a client asks before it does, and taking back rows (`resume_from`)."""
 
+import json
 import math
 from typing import Any
 
@@ -48,7 +49,15 @@ def bucket(
     _await_folding(context, run.id, run.part)
     with db.snapshot() as tx:
         found = runs.run_named(tx, source["_project_id"], name)
-    return None if found is None else run_nodes(source, [found])[0]
+    return None if found is None else _strict(run_nodes(source, [found])[0])
+
+
+def _strict(node: Json) -> Json:
+    """The node with texts for NaN in summary and config: not every reader takes them bare."""
+    page, run_id = page_of(node)
+    page.summaries = {run_id: _in_words(page.summaries.get(run_id, {}))}
+    page.configs = {run_id: json_text(_in_words(json.loads(page.configs.get(run_id, "{}"))))}
+    return node
 
 
 def _await_folding(context: Context, run_id: int, part: int) -> None:
