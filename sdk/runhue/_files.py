@@ -28,7 +28,6 @@ class SpoolFiles:
 
     def __init__(self, folder: Path | None) -> None:
         self.on_warning: Callable[[str], None] = _say_nothing
-        self._said: set[str] = set()
         self._folder = None if folder is None else folder / FILES
         self._numbers = itertools.count()
         self._names: dict[str, str] = {}
@@ -67,12 +66,6 @@ class SpoolFiles:
         """Take back what was kept."""
         if self._folder is not None:
             (self._folder / name).unlink(missing_ok=True)
-
-    def warn(self, sentence: str) -> None:
-        """Tell the user something, once."""
-        if sentence not in self._said:
-            self._said.add(sentence)
-            self.on_warning(sentence)
 
     def _link(self, sha256: str, name: str) -> bool:
         """Let `name` be the bytes that are here under another name; False when they are not."""
@@ -145,7 +138,7 @@ class FileStage:
 
     def warn(self, sentence: str) -> None:
         """Tell the user something."""
-        self._files.warn(sentence)
+        self._files.on_warning(sentence)
 
     def recorded(self) -> None:
         """The records are in the spool: remember what was said of media."""
