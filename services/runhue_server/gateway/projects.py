@@ -42,6 +42,7 @@ def project_of(principal: Principal, project: Project) -> Json:
         "createdAt": project.created_at.isoformat().replace("+00:00", "Z"),
         "updatedAt": (project.last_activity or project.created_at).isoformat().replace("+00:00", "Z"),
         "isBenchmark": False,
+        "totalSweeps": 0,
         "readOnly": not principal.may("ingest"),
         "user": user,
         "_project_id": project.id,
@@ -124,26 +125,18 @@ def _page(team: Principal, first: int | None, after: str | None) -> Json:
     return {"edges": edges, "pageInfo": {"endCursor": end, "hasNextPage": len(found) > size}}
 
 
-@FIELDS.answers("Project", "totalSweeps")
-def total_sweeps(_source: Json, _context: Context) -> int:
-    """This server has no sweeps."""
-    return 0
-
-
 @FIELDS.answers("Project", "sweeps")
-def sweeps(_source: Json, _context: Context) -> Json:
-    return connection([])
-
-
 @FIELDS.answers("Project", "allViews")
-def all_views(_source: Json, _context: Context) -> Json:
-    """This server has no reports of that client's kind."""
+@FIELDS.answers("Entity", "triggers")
+def nothing_of(_source: Json, _context: Context) -> Json:
+    """An empty page: this server has no sweeps, no reports of that client's kind and no automations."""
     return connection([])
 
 
 @FIELDS.answers("Project", "runQueues")
-def run_queues(_source: Json, _context: Context) -> list[Json]:
-    """This server starts no jobs."""
+@FIELDS.answers("Project", "triggers")
+def none_of(_source: Json, _context: Context) -> list[Json]:
+    """An empty list: this server starts no jobs and has no automations."""
     return []
 
 

@@ -163,7 +163,7 @@ def entity(_source: None, context: Context, name: str | None = None) -> Json:
     with db.transaction() as tx:
         team = keys.team_reached(tx, context.principal.key_id, wanted)
     if team is None:
-        return {"id": None, "name": wanted, "available": True, "isTeam": False, "members": []}
+        return {**entity_of(0, wanted), "available": True, "isTeam": False, "members": []}
     return entity_of(*team)
 
 

@@ -159,6 +159,18 @@ def test_sweeps_and_reports_are_empty(client: Client) -> None:
     assert views == {"allViews": empty}
 
 
+def test_automations_are_empty(client: Client) -> None:
+    """Lists of what this server does not have are empty, whatever is asked for below them."""
+    create(client, "digits")
+    triggers = "triggers { edges { node { id scope { name } } } pageInfo { hasNextPage } }"
+
+    scope = client.ask(f'{{ scope: entity(name: "main") {{ {triggers} }} }}')["scope"]
+    projects = client.ask("{ viewer { projects { edges { node { name triggers { id enabled } } } } } }")
+
+    assert scope == {"triggers": {"edges": [], "pageInfo": {"hasNextPage": False}}}
+    assert projects["viewer"]["projects"]["edges"] == [{"node": {"name": "digits", "triggers": []}}]
+
+
 def test_custom_chart_is_kept_and_replaced(client: Client) -> None:
     """A preset has the id `team/name`; one of the same name takes its place."""
     chart = {"entity": "main", "chartName": "bars", "displayName": "Bars", "chartType": "Vega2"}

@@ -108,7 +108,8 @@ def test_unknown_entity_is_a_name_without_anything(client: Client, other_team: C
     others = client.ask(TEAM, name="others")["entity"]
 
     assert unknown["name"] == "nobody"
-    assert unknown["id"] is None
+    assert unknown["available"] is True
+    assert unknown["members"] == []
     assert {**unknown, "name": "others"} == others
 
 
