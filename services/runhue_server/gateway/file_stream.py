@@ -211,7 +211,7 @@ def _keep_beside(session: Session, post: Post, translation: Translation) -> None
     """Before its batch is durable: what is kept elsewhere, and would change nothing if kept twice."""
     nested, translation.nested = translation.nested, {}
     began, translation.started_at = translation.started_at, None
-    if not (nested or began or post.preempting):
+    if not (nested or began or post.preempting or post.complete):
         return
     with db.transaction() as tx:
         nested_keys.add(tx, session.team_id, session.run_id, nested)
@@ -220,6 +220,8 @@ def _keep_beside(session: Session, post: Post, translation: Translation) -> None
         if post.preempting:
             wandb_writers.set_state(tx, session.run_id, "preempting", ["running"])
             writers.announce(tx, [session.run_id])
+        if post.complete:
+            wandb_writers.close_others(tx, session.run_id, session.writer_id)
 
 
 def _keep_after(session: Session, post: Post, translation: Translation) -> None:

@@ -146,3 +146,13 @@ def said_alert(tx: Transaction, run_id: int, title: str, since: float) -> bool:
         (run_id, title, since),
     ).fetchall()[0]
     return bool(row[0])
+
+
+def close_others(tx: Transaction, run_id: int, writer_id: int) -> None:
+    """In shared mode one client says how the run ended; the others need not, and have no say in it."""
+    tx.execute(
+        "UPDATE run_writer SET finished_seq = durable_seq WHERE id IN (SELECT id FROM run_writer"
+        " WHERE run_id = %s AND id <> %s AND client <> '' AND finished_seq IS NULL"
+        " ORDER BY id FOR NO KEY UPDATE)",
+        (run_id, writer_id),
+    )
