@@ -9,11 +9,14 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runhue_server.gateway import (
+    alerts,
+    artifact_routes,
     artifacts,
     console_logs,
     file_stream,
     pages,
     projects,
+    resume,
     run_changes,
     run_fields,
     run_files,
@@ -40,9 +43,12 @@ PARTS: tuple[ModuleType, ...] = (
     run_changes,
     run_files,
     artifacts,
+    artifact_routes,
     pages,
     file_stream,
     upsert,
+    resume,
+    alerts,
 )
 """Modules with `FIELDS` (a `Fields`), with `routes(gateway)`, or with both."""
 

@@ -10,31 +10,36 @@ from runhue_server.storage import tokens
 from runhue_server.storage.file_names import type_of
 from runhue_shared import db
 from runhue_shared.db import artifact_files
-from runhue_shared.db.artifact_files import File
+from runhue_shared.db.artifact_files import File, Reference
 from runhue_shared.db.artifacts import Artifact
 
 FILES_PAGE = 50
 
 
-def file_node(context: Context, owner: Artifact, file: File) -> Json:
-    """The fields of `File`; both addresses carry their own permission."""
-    mimetype = type_of(file.path)
-    path = tokens.get_path(owner.team_id, file.sha256, file.size, file.path.rsplit("/", 1)[-1], mimetype)
-    md5 = base64.b64encode(file.md5).decode()
-    return {
+def file_node(context: Context, owner: Artifact, file: File | Reference) -> Json:
+    """The fields of `File`; the addresses of one that is here carry their own permission."""
+    node: Json = {
         "__typename": "File",
         "id": base64.b64encode(f"ArtifactFile:{owner.id}:{file.path}".encode()).decode(),
         "name": file.path,
         "displayName": file.path,
+        "sizeBytes": file.size,
+        "mimetype": type_of(file.path),
+        "updatedAt": moment(owner.updated_at),
+        "artifact": {"id": ids.encode("Artifact", owner.id)},
+    }
+    if isinstance(file, Reference):
+        return {**node, "url": file.address, "directUrl": file.address}
+    name = file.path.rsplit("/", 1)[-1]
+    path = tokens.get_path(owner.team_id, file.sha256, file.size, name, node["mimetype"])
+    md5 = base64.b64encode(file.md5).decode()
+    return {
+        **node,
         "url": context.base_url + path,
         "directUrl": context.base_url + path,
-        "sizeBytes": file.size,
-        "mimetype": mimetype,
         "md5": md5,
         "digest": md5,
         "storagePath": storage_path(file.md5),
-        "updatedAt": moment(owner.updated_at),
-        "artifact": {"id": ids.encode("Artifact", owner.id)},
     }
 
 
@@ -52,7 +57,7 @@ def files(
     after: str | None = None,
     first: int | None = None,
 ) -> Json:
-    """The files whose bytes are stored, by path; what an artifact only refers to is in its manifest."""
+    """The files by path. References are among them: a client goes through this list to fetch them, too."""
     owner: Artifact = source["_artifact"]
     size = page_size(first, FILES_PAGE)
     with db.transaction() as tx:
@@ -71,7 +76,7 @@ def files_of_entries(
     manifestVersion: str | None = None,  # noqa: ARG001, N803  # the wire's
     storageRegion: str | None = None,  # noqa: ARG001, N803  # the wire's
 ) -> Json:
-    """The files at the paths of these entries, in their order; one that has no bytes is left out."""
+    """The files at the paths of these entries, in their order; one that is not there is left out."""
     owner: Artifact = source["_artifact"]
     names = [str(entry.get("name")) for entry in entries or ()]
     with db.transaction() as tx:

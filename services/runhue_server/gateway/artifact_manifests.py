@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from runhue_server.web.problems import Invalid
+from runhue_shared.db.artifact_files import MD5_BYTES
 
-MD5_BYTES = 16
 MOST_NAMED = 5
 """Of files that are missing, so many are named in an error."""
 

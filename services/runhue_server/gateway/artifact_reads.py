@@ -1,5 +1,6 @@
 """Reads of artifacts: by name and id, and the lists of projects, types, collections and runs."""
 
+import time
 from typing import Any
 
 from runhue_server.gateway import ids
@@ -30,6 +31,9 @@ VERSIONS_PAGE = 50
 ALIASES_PAGE = 1000
 USERS_LISTED = 1000
 
+ANNOUNCE_SECONDS = 2.0
+ANNOUNCE_PAUSE = 0.05
+
 
 @FIELDS.answers("Query", "artifact")
 def artifact_by_id(_source: None, context: Context, id: str | None = None) -> Json | None:  # noqa: A002  # the wire's
@@ -49,12 +53,23 @@ def collection_by_id(_source: None, context: Context, id: str | None = None) -> 
 
 @FIELDS.answers("Query", "clientIDMapping")
 def client_id_mapping(_source: None, context: Context, clientID: str = "") -> Json | None:  # noqa: N803  # the wire's
-    """What became of the artifact, or sequence, that a client calls so."""
+    """What became of the artifact, or sequence, that a client calls so.
+
+    A client logs several artifacts at once and asks only once for one that another refers to, so for a moment
+    this waits for an artifact that is not announced yet.
+    """
+    until = time.monotonic() + ANNOUNCE_SECONDS
+    while (found := _announced(context, clientID)) is None and time.monotonic() < until:
+        time.sleep(ANNOUNCE_PAUSE)
+    return None if found is None else {"serverID": ids.encode("Artifact", found)}
+
+
+def _announced(context: Context, client_id: str) -> int | None:
     with db.transaction() as tx:
         teams = [team.id for team in keys.teams_reached(tx, context.principal.key_id)]
-        number = artifacts.clients_artifact(tx, teams, clientID)
+        number = artifacts.clients_artifact(tx, teams, client_id)
         found = None if number is None else reached_artifact(tx, context, ids.encode("Artifact", number))
-    return None if found is None else {"serverID": ids.encode("Artifact", found.id)}
+    return None if found is None else found.id
 
 
 def _member(tx: Transaction, project_id: int, name: str) -> Member | None:

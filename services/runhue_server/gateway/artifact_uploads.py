@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from runhue_server.gateway import artifact_manifests, ids
 from runhue_server.gateway.artifact_file_nodes import storage_path
-from runhue_server.gateway.artifact_manifests import MD5_BYTES, Manifest, few
+from runhue_server.gateway.artifact_manifests import Manifest, few
 from runhue_server.gateway.artifact_nodes import (
     FIELDS,
     MANIFEST_NAME,
@@ -33,7 +33,7 @@ from runhue_shared.db import (
     blobs,
     direct_uploads,
 )
-from runhue_shared.db.artifact_files import File
+from runhue_shared.db.artifact_files import MD5_BYTES, File, Reference
 from runhue_shared.db.artifact_files import Manifest as StoredManifest
 from runhue_shared.db.artifacts import Artifact
 from runhue_shared.db.blobs import Blob
@@ -169,7 +169,7 @@ def _known(
         return {
             md5: (blob.sha256, blob.size) for md5, blob in blobs.find_by_md5(tx, owner.team_id, md5s).items()
         }
-    files = artifact_files.known_in_project(tx, owner.project_id, md5s)
+    files = artifact_files.known_by_md5(tx, owner.team_id, owner.project_id, md5s)
     return {md5: (file.sha256, file.size) for md5, file in files.items()}
 
 
@@ -250,15 +250,11 @@ def _content(owner: Artifact) -> tuple[Manifest, Blob | None]:
     with db.transaction() as tx:
         stored = artifact_files.manifests_of(tx, owner.id)
         whole = next((one for one in reversed(stored) if one.kind == "FULL"), None)
-        bases = artifacts.artifacts(tx, {one.base_id for one in stored if one.base_id is not None})
         if whole is not None and whole.body is not None:
             return _read(owner.team_id, whole.body), blobs.find(tx, owner.team_id, whole.body)
-    parts: list[Manifest] = []
-    for one in stored:
-        base = bases.get(one.base_id or 0)
-        if one.kind == "INCREMENTAL" and base is not None and base.manifest is not None:
-            parts.append(_read(base.team_id, base.manifest))
-        parts.append(_read(owner.team_id, one.body or b""))
+        below = [base for one in stored if (base := _base(tx, owner, one)) is not None]
+    parts = [_read(base.team_id, base.manifest) for base in below if base.manifest is not None]
+    parts += [_read(owner.team_id, one.body) for one in stored if one.body is not None]
     if not parts:
         raise NotStored(
             f"the manifest of {owner.collection} is not stored",
@@ -266,6 +262,17 @@ def _content(owner: Artifact) -> tuple[Manifest, Blob | None]:
             fix="upload it, then commit again",
         )
     return artifact_manifests.merged(parts), None
+
+
+def _base(tx: Transaction, owner: Artifact, manifest: StoredManifest) -> Artifact | None:
+    """What an incremental manifest adds to: what the client says, or the newest version.
+
+    A client that logs two increments at once announces the second before the first is a version.
+    """
+    if manifest.kind != "INCREMENTAL":
+        return None
+    number = manifest.base_id or artifacts.latest(tx, owner.collection_id)
+    return None if number is None else artifacts.artifact(tx, number)
 
 
 def _read(team_id: int, sha256: bytes) -> Manifest:
@@ -276,7 +283,7 @@ def _resolved(
     tx: Transaction, context: Context, owner: Artifact, manifest: Manifest
 ) -> tuple[list[File], list[str]]:
     """(the listed files with their stored bytes, the paths of those that have none)."""
-    uploaded = artifact_files.all_files(tx, owner.id)
+    uploaded = artifact_files.stored_files(tx, owner.id)
     listed = {path: entry.md5 for path, entry in manifest.files().items()}
     elsewhere = {
         md5 for path, md5 in listed.items() if md5 and (path not in uploaded or uploaded[path].md5 != md5)
@@ -293,6 +300,12 @@ def _resolved(
     return files, missing
 
 
+def _references(manifest: Manifest) -> list[Reference]:
+    return [
+        Reference(path, entry.ref, entry.size or 0) for path, entry in manifest.entries.items() if entry.ref
+    ]
+
+
 def _store(owner: Artifact, manifest: Manifest, body: Blob | None, files: Sequence[File]) -> None:
     merged = body is None
     if body is None:
@@ -306,7 +319,7 @@ def _store(owner: Artifact, manifest: Manifest, body: Blob | None, files: Sequen
         if locked is None or locked.state != "PENDING":
             return
         blobs.insert(tx, owner.team_id, body)
-        artifact_files.replace_files(tx, owner.team_id, owner.id, files)
+        artifact_files.replace_files(tx, owner.team_id, owner.id, files, _references(manifest))
         digest = artifact_manifests.digest(manifest) if merged else owner.digest
         artifacts.set_content(tx, owner.id, digest, body.sha256, manifest.size, len(manifest.entries))
         artifacts.join_collection(tx, owner.team_id, owner.collection_id, owner.id)

@@ -7,6 +7,8 @@ from psycopg.rows import class_row
 
 from runhue_shared.db import Transaction
 
+MD5_BYTES = 16
+
 ManifestKind = Literal["FULL", "INCREMENTAL", "PATCH"]
 
 
@@ -16,6 +18,14 @@ class File(NamedTuple):
     path: str
     md5: bytes
     sha256: bytes
+    size: int
+
+
+class Reference(NamedTuple):
+    """A file that lies elsewhere, at `address`; `size` is what the client says."""
+
+    path: str
+    address: str
     size: int
 
 
@@ -98,10 +108,23 @@ def keep_files(tx: Transaction, team_id: int, artifact_id: int, files: Sequence[
     )
 
 
-def replace_files(tx: Transaction, team_id: int, artifact_id: int, files: Sequence[File]) -> None:
-    """Make these the files of the artifact."""
+def replace_files(
+    tx: Transaction, team_id: int, artifact_id: int, files: Sequence[File], references: Sequence[Reference]
+) -> None:
+    """Make these the files of a pending artifact."""
     tx.execute("DELETE FROM artifact_file WHERE artifact_id = %s", (artifact_id,))
     keep_files(tx, team_id, artifact_id, files)
+    tx.execute(
+        "INSERT INTO artifact_file (team_id, artifact_id, path, reference, size)"
+        " SELECT %s, %s, r.* FROM unnest(%s::text[], %s::text[], %s::bigint[]) r",
+        (
+            team_id,
+            artifact_id,
+            [one.path for one in references],
+            [one.address for one in references],
+            [one.size for one in references],
+        ),
+    )
 
 
 def _columns(team_id: int, artifact_id: int, files: Sequence[File]) -> dict[str, object]:
@@ -121,19 +144,21 @@ def files_page(
     limit: int,
     after: str = "",
     only: Collection[str] | None = None,
-) -> list[File]:
+) -> list[File | Reference]:
     """Up to `limit` files by path, from behind the path `after`; of those paths only, when given."""
-    with tx.cursor(row_factory=class_row(File)) as cursor:
-        cursor.execute(
-            "SELECT path, md5, sha256, size FROM artifact_file WHERE artifact_id = %s AND path > %s"
-            " AND coalesce(path = ANY(%s), true) ORDER BY path LIMIT %s",
-            (artifact_id, after, None if only is None else list(only), limit),
-        )
-        return cursor.fetchall()
+    rows = tx.execute(
+        "SELECT path, md5, sha256, size, reference FROM artifact_file WHERE artifact_id = %s AND path > %s"
+        " AND coalesce(path = ANY(%s), true) ORDER BY path LIMIT %s",
+        (artifact_id, after, None if only is None else list(only), limit),
+    )
+    return [
+        File(path, md5, sha256, size) if reference is None else Reference(path, reference, size)
+        for path, md5, sha256, size, reference in rows
+    ]
 
 
 def count_files(tx: Transaction, artifact_id: int, only: Collection[str] | None = None) -> int:
-    """How many files the artifact has whose bytes are stored."""
+    """How many files and references the artifact has."""
     row = tx.execute(
         "SELECT count(*) FROM artifact_file WHERE artifact_id = %s AND coalesce(path = ANY(%s), true)",
         (artifact_id, None if only is None else list(only)),
@@ -141,22 +166,27 @@ def count_files(tx: Transaction, artifact_id: int, only: Collection[str] | None 
     return int(row[0])
 
 
-def all_files(tx: Transaction, artifact_id: int) -> dict[str, File]:
-    """The artifact's files by path."""
+def stored_files(tx: Transaction, artifact_id: int) -> dict[str, File]:
+    """The artifact's files by path, without references."""
     with tx.cursor(row_factory=class_row(File)) as cursor:
         cursor.execute(
-            "SELECT path, md5, sha256, size FROM artifact_file WHERE artifact_id = %s", (artifact_id,)
+            "SELECT path, md5, sha256, size FROM artifact_file WHERE artifact_id = %s AND reference IS NULL",
+            (artifact_id,),
         )
         return {file.path: file for file in cursor}
 
 
-def known_in_project(tx: Transaction, project_id: int, md5s: Collection[bytes]) -> dict[bytes, File]:
-    """Files of the project's artifacts by MD5: what a key of one project may know of."""
+def known_by_md5(
+    tx: Transaction, team_id: int, project_id: int | None, md5s: Collection[bytes]
+) -> dict[bytes, File]:
+    """Files of the team's artifacts by MD5; of one project's only, for a key that knows no other."""
     with tx.cursor(row_factory=class_row(File)) as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (f.md5) f.path, f.md5, f.sha256, f.size FROM artifact_file f"
-            " JOIN artifact a ON a.id = f.artifact_id JOIN blob b USING (team_id, sha256)"
-            " WHERE a.project_id = %s AND b.md5 = ANY(%s) ORDER BY f.md5, f.sha256",
-            (project_id, list(md5s)),
+            "SELECT DISTINCT ON (f.md5) f.path, f.md5, f.sha256, f.size FROM blob b"
+            " JOIN artifact_file f ON f.team_id = b.team_id AND f.sha256 = b.sha256"
+            " JOIN artifact a ON a.id = f.artifact_id"
+            " WHERE b.team_id = %s AND b.md5 = ANY(%s) AND coalesce(a.project_id = %s, true)"
+            " ORDER BY f.md5, f.sha256",
+            (team_id, list(md5s), project_id),
         )
         return {file.md5: file for file in cursor}

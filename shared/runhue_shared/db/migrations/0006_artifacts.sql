@@ -113,16 +113,19 @@ CREATE INDEX artifact_manifest_artifact ON artifact_manifest (artifact_id, id);
 CREATE INDEX artifact_manifest_base ON artifact_manifest (base_id);
 CREATE INDEX artifact_manifest_body ON artifact_manifest (team_id, body);
 
--- Files whose bytes are here. Before the commit they keep what was uploaded, after it they are the manifest's.
+-- Files, whose bytes are here, and references, the addresses of what lies elsewhere. Before the commit they keep
+-- what was uploaded, after it they are the manifest's.
 CREATE TABLE artifact_file (
     artifact_id bigint NOT NULL REFERENCES artifact ON DELETE CASCADE,
     path text NOT NULL COLLATE "C",
     team_id int NOT NULL,
-    md5 bytea NOT NULL CHECK (length(md5) = 16),
-    sha256 bytea NOT NULL,
     size bigint NOT NULL,
+    md5 bytea CHECK (length(md5) = 16),
+    sha256 bytea,
+    reference text,
     PRIMARY KEY (artifact_id, path),
-    FOREIGN KEY (team_id, sha256) REFERENCES blob
+    FOREIGN KEY (team_id, sha256) REFERENCES blob,
+    CHECK (num_nonnulls(sha256, reference) = 1 AND num_nonnulls(md5, reference) = 1)
 );
 CREATE INDEX artifact_file_by_blob ON artifact_file (team_id, sha256);
 
