@@ -31,17 +31,25 @@ class Bucket:
         found = self.client.list_objects_v2(Bucket=self.name, Prefix=f"runs/{prefix}")
         return {entry["Key"].removeprefix("runs/"): entry["Size"] for entry in found.get("Contents", [])}
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """Variables of an operator who keeps bytes in the bucket, below `runs/`."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "RUNHUE_BLOB_URL": f"s3://{self.name}/runs",
+        }
+
     def lead_to(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have this process's environment name the server, as an operator would."""
-        monkeypatch.setenv("AWS_ENDPOINT_URL", self.endpoint)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        """Have this process's environment name the bucket."""
+        for name, value in self.environ.items():
+            monkeypatch.setenv(name, value)
 
     def use(self, monkeypatch: pytest.MonkeyPatch, *, direct: bool = True) -> Settings:
-        """Have this process keep its bytes in the bucket, below `runs/`."""
+        """Have this process keep its bytes in the bucket."""
         self.lead_to(monkeypatch)
-        monkeypatch.setenv("RUNHUE_BLOB_URL", f"s3://{self.name}/runs")
         monkeypatch.setenv("RUNHUE_BLOB_DIRECT", str(direct))
         forget_settings()
         return settings()
