@@ -7,10 +7,10 @@ import random
 
 import runhue as wandb
 
-random.seed(0)
 epochs = 10
 
 with wandb.init(project="seeds", name="s000_basic_intro") as run:
+    random.seed(0)  # the same numbers each time
     offset = random.random() / 5
     for epoch in range(2, epochs):
         acc = 1 - 2**-epoch - random.random() / epoch - offset

@@ -11,11 +11,11 @@ import runhue
 ONLY_RUNHUE = "wandb has no API for run colors"
 DEFAULT_METRICS = ("relative_time_process", "relative_time_wall", "wall_time", "step")
 
-random.seed(0)
+numbers = random.Random(0)
 for number in range(8):
     with runhue.init(project="seeds-colors", name=f"s000_metric_colors {number}") as run:
         for epoch in range(2, 10):
-            run.log({"acc": 1 - 2**-epoch - random.random() / 5})
+            run.log({"acc": 1 - 2**-epoch - numbers.random() / 5})
 
 with runhue.Api() as api:
     workspace = api.workspace("seeds-colors")

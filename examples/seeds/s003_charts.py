@@ -8,7 +8,7 @@ import random
 
 import runhue as wandb
 
-random.seed(0)
+numbers = random.Random(0)
 x_values = list(range(10))
 y_values = [x * x / 10 for x in x_values]
 
@@ -17,7 +17,7 @@ with wandb.init(project="seeds", name="s003_charts"):
     table = wandb.Table(data=data, columns=["x", "y"])
     wandb.log({"my_custom_plot_id": wandb.plot.line(table, "x", "y", title="Custom Y vs X Line Plot")})
 
-    data = [[random.random(), random.random()] for _ in range(20)]
+    data = [[numbers.random(), numbers.random()] for _ in range(20)]
     table = wandb.Table(data=data, columns=["class_x", "class_y"])
     wandb.log({"my_custom_id": wandb.plot.scatter(table, "class_x", "class_y")})
 
@@ -26,7 +26,7 @@ with wandb.init(project="seeds", name="s003_charts"):
     table = wandb.Table(data=bars, columns=["label", "value"])
     wandb.log({"my_bar_chart_id": wandb.plot.bar(table, "label", "value", title="Custom Bar Chart")})
 
-    scores = [random.random() for _ in range(50)]
+    scores = [numbers.random() for _ in range(50)]
     table = wandb.Table(data=[[s] for s in scores], columns=["scores"])
     wandb.log({"my_histogram": wandb.plot.histogram(table, "scores", title="Histogram")})
 

@@ -34,7 +34,7 @@ with wandb.init(project="seeds", name="s003_point_clouds"):
                             {"corners": corners(2), "label": "Box-2", "color": [111, 321, 0]},
                         ]
                     ),
-                    "vectors": [{"start": [0, 0, 0], "end": [0.1, 0.2, 0.5]}],
+                    "vectors": np.array([{"start": [0, 0, 0], "end": [0.1, 0.2, 0.5]}]),
                 }
             )
         }

@@ -30,13 +30,14 @@ class Chart(Expanded):
         return {self._table_key(key): self.table}
 
     def settings(self, key: str) -> Sequence[MediaSetting]:
-        panel = {
+        panel: dict[str, Any] = {
             "panelDefId": self.preset,
             "fieldSettings": dict(self.fields),
-            "stringSettings": dict(self.string_fields),
             "transform": {"name": "tableWithLeafColNames"},
             "userQuery": _query(self._table_key(key)),
         }
+        if self.string_fields:
+            panel["stringSettings"] = dict(self.string_fields)
         return [MediaSetting("chart", key, {"panel_type": "Vega2", "panel_config": panel})]
 
     def _table_key(self, key: str) -> str:
