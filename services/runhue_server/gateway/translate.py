@@ -120,6 +120,7 @@ class Translation:
         self._runtime = 0.0
         self.refused: Counter[Refusal] = Counter()
         self.nested: dict[str, list[str]] = {}
+        self._began = min(session.started_at, now)
         self.started_at: float | None = None
 
     def batches(self) -> Iterator[tuple[LogBatch, str]]:
@@ -195,8 +196,7 @@ class Translation:
         self._marks.complete = True
 
     def _ended_at(self) -> float:
-        started = self._session.started_at if self.started_at is None else self.started_at
-        told = max(self._marks.time, min(started, self._now) + self._runtime)
+        told = max(self._marks.time, self._began + self._runtime)
         return told if EARLIEST_START < told < self._now - SETTLED_SECONDS else self._now
 
     def _values(self, line: str) -> dict[str, Any] | None:
@@ -261,7 +261,7 @@ class Translation:
             runtime = values.get(RUNTIME_KEY)
             began = told - (runtime if isinstance(runtime, float | int) and 0 <= runtime < told else 0.0)
             if EARLIEST_START < began < self._session.started_at - 1.0:
-                self.started_at = float(began)
+                self.started_at = self._began = float(began)
         self._marks.time = max(self._marks.time, float(told))
 
     def _refuse(self, code: str, field: str, message: str) -> None:
