@@ -70,7 +70,10 @@ class Delivery:
         return started
 
     def deliver(self, below: int) -> bool:
-        """Send one batch of the records with seq < `below`; False when there is nothing to send.
+        """Send one batch of the records with seq < `below`, or some of its files, which go ahead of it.
+
+        Returns:
+            False when there is nothing to send.
 
         Raises:
             ServerError: nothing is lost, call again; a refusal of single records raises nothing.
@@ -138,7 +141,8 @@ class Delivery:
     def _send(self, batch: Batch) -> None:
         if self.started is None:
             raise RuntimeError("deliver() begins before it sends")
-        self._files.deliver(self.started.writer_id, batch.files)
+        if not self._files.deliver(self.started.writer_id, batch.files):
+            return
         try:
             accepted = self._transport.send_batch(self.started.writer_id, batch.log_batch())
         except SequenceGap as gap:

@@ -42,15 +42,17 @@ class FileDelivery:
         self._alive = alive
         self._done: set[str] = set()
 
-    def deliver(self, writer_id: int, files: Numbered) -> None:
-        """Have the server store every file; those it refuses for good are put aside and warned about.
+    def deliver(self, writer_id: int, files: Numbered) -> bool:
+        """Have the server store the files; those it refuses for good are put aside and warned about.
 
+        Returns:
+            True when none is left, False when some are: call again.
         Raises:
-            ServerError: some are not stored yet, call again.
+            ServerError: nothing was stored, call again later.
         """
         waiting = [file for file in _last_of_each_path(files) if file.name not in self._done]
         if not waiting:
-            return
+            return True
         faults = []
         for file, outcome in self._each_sent(writer_id, waiting):
             if outcome is None:
@@ -59,8 +61,9 @@ class FileDelivery:
                 self._reject(file, outcome)
             else:
                 faults.append(outcome)
-        if faults:
-            raise next((fault for fault in faults if isinstance(fault, ServerError)), faults[0])
+        if len(faults) == len(waiting):
+            raise faults[0]
+        return not faults
 
     def forget(self, files: Numbered) -> None:
         """The batch is durable: the spool's copies are of no more use."""

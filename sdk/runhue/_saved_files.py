@@ -83,7 +83,8 @@ class SavedFiles:
             return Path(os.path.abspath(base_path))  # noqa: PTH100  # resolve() would follow links
         if not os.path.isabs(text):  # noqa: PTH117  # of a pattern
             return Path.cwd()
-        parent = Path(os.path.abspath(text)).parent  # noqa: PTH100
+        place = Path(os.path.abspath(text))  # noqa: PTH100
+        parent = place if place.is_dir() else place.parent
         own = self._own_folder
         if own is not None and (parent == own or own in parent.parents):
             return own

@@ -27,3 +27,9 @@ def stored_files(run: str) -> dict[str, StoredFile]:
             (run,),
         ).fetchall()
     return {path: StoredFile(bytes(sha256).hex(), size) for path, sha256, size in rows}
+
+
+def stored_blobs() -> int:
+    """How many different contents the server has."""
+    with db.transaction() as tx:
+        return int(tx.execute("SELECT count(*) FROM blob").fetchall()[0][0])
