@@ -22,9 +22,10 @@ from runhue_server.gateway.artifact_nodes import (
 from runhue_server.gateway.context import Context
 from runhue_server.web.problems import Invalid, NotFound
 from runhue_shared import db
-from runhue_shared.db import Transaction, artifact_collections, artifacts, keys
+from runhue_shared.db import Transaction, artifact_collections, artifact_versions, artifacts, keys
 from runhue_shared.db.artifact_collections import Collection, Kind
-from runhue_shared.db.artifacts import LATEST, Artifact, Edit
+from runhue_shared.db.artifact_versions import LATEST
+from runhue_shared.db.artifacts import Artifact, Edit
 
 
 class StillNamed(Invalid):
@@ -49,8 +50,8 @@ def update(_source: None, context: Context, input: Json | None = None) -> Json: 
         artifacts.edit(tx, found.id, change)
         if given.get("aliases") is not None:
             aliases = alias_names(given["aliases"])
-            artifacts.keep_only_aliases(tx, found.collection_id, found.id, [*aliases, LATEST])
-            artifacts.give_aliases(tx, found.team_id, found.collection_id, found.id, aliases)
+            artifact_versions.keep_only_aliases(tx, found.collection_id, found.id, [*aliases, LATEST])
+            artifact_versions.give_aliases(tx, found.team_id, found.collection_id, found.id, aliases)
         changed = artifacts.artifacts(tx, [found.id])
         return {"artifact": artifact_nodes(tx, context, changed.values())[0]}
 
@@ -65,7 +66,7 @@ def delete(_source: None, context: Context, input: Json | None = None) -> Json: 
     given = input or {}
     with db.transaction() as tx:
         found = needed_artifact(tx, context, given.get("artifactID"))
-        aliases = artifacts.aliases_of(tx, [found.id])[found.id]
+        aliases = artifact_versions.aliases_of(tx, [found.id])[found.id]
         if aliases and not given.get("deleteAliases"):
             names = ", ".join(alias.alias for alias in aliases)
             raise StillNamed(
@@ -77,9 +78,9 @@ def delete(_source: None, context: Context, input: Json | None = None) -> Json: 
 
 def forget(tx: Transaction, artifact_id: int) -> None:
     """Take the artifact out of its collections and forget its content."""
-    for member in artifacts.memberships(tx, artifact_id):
+    for member in artifact_versions.memberships(tx, artifact_id):
         artifact_collections.lock(tx, member.collection_id)
-        artifacts.leave_collection(tx, member.collection_id, artifact_id)
+        artifact_versions.leave_collection(tx, member.collection_id, artifact_id)
     artifacts.delete(tx, artifact_id)
 
 
@@ -90,7 +91,7 @@ def add_aliases(_source: None, context: Context, input: Json | None = None) -> J
     with db.transaction() as tx:
         found = needed_artifact(tx, context, given.get("artifactID"))
         for collection_id, alias in _named_aliases(tx, context, found, given):
-            artifacts.give_aliases(tx, found.team_id, collection_id, found.id, [alias])
+            artifact_versions.give_aliases(tx, found.team_id, collection_id, found.id, [alias])
     return {"success": True}
 
 
@@ -101,7 +102,7 @@ def delete_aliases(_source: None, context: Context, input: Json | None = None) -
     with db.transaction() as tx:
         found = needed_artifact(tx, context, given.get("artifactID"))
         for collection_id, alias in _named_aliases(tx, context, found, given):
-            artifacts.take_aliases(tx, collection_id, found.id, [alias])
+            artifact_versions.take_aliases(tx, collection_id, found.id, [alias])
     return {"success": True}
 
 
@@ -112,7 +113,7 @@ def _named_aliases(tx: Transaction, context: Context, found: Artifact, given: Js
         NotFound: the artifact is no version of a collection of that name.
     """
     homes = artifact_collections.collections(
-        tx, [member.collection_id for member in artifacts.memberships(tx, found.id)]
+        tx, [member.collection_id for member in artifact_versions.memberships(tx, found.id)]
     )
     by_name = {(home.team, home.project, home.name): home.id for home in homes.values()}
     pairs = []
@@ -135,9 +136,9 @@ def link(_source: None, context: Context, input: Json | None = None) -> Json:  #
     with db.transaction() as tx:
         found = _linked(tx, context, given)
         portfolio = _portfolio(tx, context, found, given)
-        artifacts.join_collection(tx, portfolio.team_id, portfolio.id, found.id)
-        artifacts.give_aliases(tx, portfolio.team_id, portfolio.id, found.id, aliases)
-        member = artifacts.member(tx, portfolio.id, found.id)
+        artifact_versions.join_collection(tx, portfolio.team_id, portfolio.id, found.id)
+        artifact_versions.give_aliases(tx, portfolio.team_id, portfolio.id, found.id, aliases)
+        member = artifact_versions.member(tx, portfolio.id, found.id)
         node = member_nodes(tx, context, [member])[0]
     return {"versionIndex": member.version, "artifactMembership": node}
 
@@ -177,7 +178,7 @@ def unlink(_source: None, context: Context, input: Json | None = None) -> Json: 
         found = needed_artifact(tx, context, given.get("artifactID"))
         portfolio = _needed_collection(tx, context, given.get("artifactPortfolioID"), "portfolio")
         artifact_collections.lock(tx, portfolio.id)
-        artifacts.leave_collection(tx, portfolio.id, found.id)
+        artifact_versions.leave_collection(tx, portfolio.id, found.id)
     return {"success": True, "artifactID": given.get("artifactID"), "clientMutationId": None}
 
 

@@ -12,8 +12,9 @@ from runhue_server.gateway.fields import Fields
 from runhue_server.storage import tokens
 from runhue_server.web.problems import Invalid, NotFound
 from runhue_shared import db
-from runhue_shared.db import Transaction, artifact_collections, artifacts, projects
-from runhue_shared.db.artifacts import Alias, Artifact, Member
+from runhue_shared.db import Transaction, artifact_collections, artifact_versions, artifacts, projects
+from runhue_shared.db.artifact_versions import Alias, Member
+from runhue_shared.db.artifacts import Artifact
 from runhue_shared.db.keys import Principal
 
 FIELDS = Fields("artifacts")
@@ -269,7 +270,7 @@ def _manifest_node(context: Context, found: Artifact) -> Json | None:
 def artifact_nodes(tx: Transaction, context: Context, found: Iterable[Artifact]) -> list[Json]:
     """`artifact_node` of each, with one question for all their aliases."""
     listed = list(found)
-    aliases = artifacts.aliases_of(tx, [one.id for one in listed])
+    aliases = artifact_versions.names_of(tx, [one.id for one in listed])
     return [artifact_node(context, one, aliases[one.id]) for one in listed]
 
 
@@ -277,7 +278,7 @@ def member_nodes(tx: Transaction, context: Context, members: Collection[Member])
     """The fields of `ArtifactCollectionMembership` of each, with their artifacts."""
     found = artifacts.artifacts(tx, [one.artifact_id for one in members])
     homes = artifact_collections.collections(tx, {one.collection_id for one in members})
-    aliases = artifacts.aliases_of(tx, list(found))
+    aliases = artifact_versions.names_of(tx, list(found))
     return [
         {
             "__typename": "ArtifactCollectionMembership",

@@ -1,5 +1,6 @@
 """Reads of artifacts: by name and id, and the lists of projects, types, collections and runs."""
 
+import json
 import time
 from typing import Any
 
@@ -20,10 +21,20 @@ from runhue_server.gateway.artifact_nodes import (
     reached_collection,
 )
 from runhue_server.gateway.context import Context
+from runhue_server.web.problems import Invalid
 from runhue_shared import db
-from runhue_shared.db import Transaction, artifact_collections, artifacts, keys
+from runhue_shared.db import (
+    Transaction,
+    artifact_collections,
+    artifact_filters,
+    artifact_versions,
+    artifacts,
+    keys,
+)
 from runhue_shared.db.artifact_collections import ArtifactType
-from runhue_shared.db.artifacts import LATEST, Artifact, Direction, Member
+from runhue_shared.db.artifact_filters import Test, UnknownFilter
+from runhue_shared.db.artifact_versions import LATEST, Member
+from runhue_shared.db.artifacts import Artifact, Direction
 
 TYPES_PAGE = 100
 COLLECTIONS_PAGE = 50
@@ -76,7 +87,7 @@ def _member(tx: Transaction, project_id: int, name: str) -> Member | None:
     """The version that `collection:alias` means in a project; without an alias the latest."""
     collection_name, _, alias = name.partition(":")
     found = artifact_collections.collection_named(tx, project_id, collection_name)
-    return None if found is None else artifacts.member_named(tx, found.id, alias or LATEST)
+    return None if found is None else artifact_versions.member_named(tx, found.id, alias or LATEST)
 
 
 @FIELDS.answers("Project", "artifact")
@@ -195,17 +206,39 @@ def collections_of_type(
 
 def _collections(
     project_id: int,
-    type_: str | None,
-    wanted: tuple[str | None, str | None],
+    only_type: str | None,
+    given: tuple[str | None, str | None],
     first: int | None,
     after: str | None,
 ) -> Json:
+    """`given`: the client's filter, a JSON text, and its order.
+
+    Raises:
+        Invalid: they say what collections cannot be asked for.
+    """
     size = page_size(first, COLLECTIONS_PAGE)
-    with db.transaction() as tx:
-        found = artifact_collections.collections_of_project(tx, project_id, size + 1, after or "", type_)
-        total = artifact_collections.count_collections(tx, project_id, type_)
-    edges = [{"node": collection_node(one), "cursor": one.name} for one in found[:size]]
-    return page(edges, more=len(found) > size, total=total)
+    behind = ids.decode("ArtifactCollection", after) if after else None
+    try:
+        wanted, order = _filter(given[0]), artifact_filters.order(given[1])
+        with db.transaction() as tx:
+            found = artifact_collections.collections_page(
+                tx, project_id, only_type, size + 1, behind, wanted, order
+            )
+            total = artifact_collections.count_collections(tx, project_id, only_type, wanted)
+    except UnknownFilter as error:
+        raise Invalid(str(error), field="filters", fix="ask for less") from None
+    nodes = [collection_node(one) for one in found[:size]]
+    return page([{"node": node, "cursor": node["id"]} for node in nodes], more=len(found) > size, total=total)
+
+
+def _filter(text: str | None) -> Test:
+    try:
+        given = json.loads(text) if text else {}
+    except ValueError as error:
+        raise UnknownFilter(f"the filter is no JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise UnknownFilter("the filter is no JSON object")
+    return artifact_filters.passing(given)
 
 
 @FIELDS.answers("ArtifactSequence", "artifacts")
@@ -223,11 +256,11 @@ def versions(
     number = int(after) if after and after.isdigit() else None
     with db.transaction() as tx:
         if order and not order.startswith("-"):
-            found = artifacts.members_from_oldest(
+            found = artifact_versions.members_from_oldest(
                 tx, source["_collection"], size + 1, -1 if number is None else number
             )
         else:
-            found = artifacts.members(tx, source["_collection"], size + 1, number)
+            found = artifact_versions.members(tx, source["_collection"], size + 1, number)
         nodes = member_nodes(tx, context, found[:size])
         total = artifact_collections.count_versions(tx, source["_collection"])
     edges = [
@@ -242,7 +275,7 @@ def versions(
 def version_named(source: Json, context: Context, aliasName: str = "") -> Json | None:  # noqa: N803  # the wire's
     """The version that an alias or `v<number>` means."""
     with db.transaction() as tx:
-        member = artifacts.member_named(tx, source["_collection"], aliasName or LATEST)
+        member = artifact_versions.member_named(tx, source["_collection"], aliasName or LATEST)
         return None if member is None else member_nodes(tx, context, [member])[0]
 
 
@@ -263,7 +296,7 @@ def aliases_in_collection(
     """The aliases in use, by name."""
     size = page_size(first, ALIASES_PAGE)
     with db.transaction() as tx:
-        found = artifacts.aliases_of_collection(tx, source["_collection"], size + 1, after or "")
+        found = artifact_versions.aliases_of_collection(tx, source["_collection"], size + 1, after or "")
     edges = [
         {"node": {"__typename": "ArtifactAlias", "id": name, "alias": name}, "cursor": name}
         for name in found[:size]
@@ -308,7 +341,7 @@ def _of_run(
 def memberships(source: Json, context: Context) -> Json:
     """Every collection that the artifact is a version of."""
     with db.transaction() as tx:
-        nodes = member_nodes(tx, context, artifacts.memberships(tx, _number(source)))
+        nodes = member_nodes(tx, context, artifact_versions.memberships(tx, _number(source)))
     return page([{"node": node, "cursor": node["id"]} for node in nodes], more=False, total=len(nodes))
 
 

@@ -29,6 +29,7 @@ from runhue_shared.db import (
     Transaction,
     artifact_collections,
     artifact_files,
+    artifact_versions,
     artifacts,
     blobs,
     direct_uploads,
@@ -271,7 +272,7 @@ def _base(tx: Transaction, owner: Artifact, manifest: StoredManifest) -> Artifac
     """
     if manifest.kind != "INCREMENTAL":
         return None
-    number = manifest.base_id or artifacts.latest(tx, owner.collection_id)
+    number = manifest.base_id or artifact_versions.latest(tx, owner.collection_id)
     return None if number is None else artifacts.artifact(tx, number)
 
 
@@ -322,6 +323,6 @@ def _store(owner: Artifact, manifest: Manifest, body: Blob | None, files: Sequen
         artifact_files.replace_files(tx, owner.team_id, owner.id, files, _references(manifest))
         digest = artifact_manifests.digest(manifest) if merged else owner.digest
         artifacts.set_content(tx, owner.id, digest, body.sha256, manifest.size, len(manifest.entries))
-        artifacts.join_collection(tx, owner.team_id, owner.collection_id, owner.id)
+        artifact_versions.join_collection(tx, owner.team_id, owner.collection_id, owner.id)
         aliases = artifacts.wanted_aliases(tx, owner.id)
-        artifacts.give_aliases(tx, owner.team_id, owner.collection_id, owner.id, aliases)
+        artifact_versions.give_aliases(tx, owner.team_id, owner.collection_id, owner.id, aliases)

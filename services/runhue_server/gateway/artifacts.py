@@ -22,7 +22,7 @@ from runhue_server.gateway.artifact_nodes import (
 from runhue_server.gateway.context import Context
 from runhue_server.web.problems import NotFound
 from runhue_shared import db
-from runhue_shared.db import Transaction, artifact_collections, artifacts, runs
+from runhue_shared.db import Transaction, artifact_collections, artifact_versions, artifacts, runs
 from runhue_shared.db.artifact_collections import Collection
 from runhue_shared.db.artifacts import TTL_INHERITED, Wish
 
@@ -120,11 +120,11 @@ def _known(tx: Transaction, where: Place, sequence: Collection, wish: Wish, *, d
 
 
 def _newest_if_same(tx: Transaction, sequence: Collection, wish: Wish) -> int | None:
-    newest = artifacts.latest(tx, sequence.id)
+    newest = artifact_versions.latest(tx, sequence.id)
     found = None if newest is None else artifacts.artifact(tx, newest)
     if found is None or found.digest != wish.digest:
         return None
-    artifacts.give_aliases(tx, sequence.team_id, sequence.id, found.id, wish.aliases)
+    artifact_versions.give_aliases(tx, sequence.team_id, sequence.id, found.id, wish.aliases)
     if wish.tags:
         artifacts.edit(tx, found.id, artifacts.Edit(tags_to_add=wish.tags))
     return found.id

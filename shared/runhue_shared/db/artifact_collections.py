@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from psycopg import sql
 from psycopg.rows import class_row
 
-from runhue_shared.db import Transaction
+from runhue_shared.db import Transaction, artifact_filters
+from runhue_shared.db.artifact_filters import EVERY, NEWEST, CollectionOrder, Test
+from runhue_shared.db.filtering import FILTER_TIMEOUT
 
 Kind = Literal["sequence", "portfolio"]
 
@@ -127,26 +130,52 @@ def lock(tx: Transaction, collection_id: int) -> None:
     tx.execute("SELECT 1 FROM artifact_collection WHERE id = %s FOR UPDATE", (collection_id,))
 
 
-def collections_of_project(
-    tx: Transaction, project_id: int, limit: int, after: str = "", only_type: str | None = None
+def collections_page(
+    tx: Transaction,
+    project_id: int,
+    only_type: str | None,
+    limit: int,
+    after: int | None = None,
+    wanted: Test = EVERY,
+    order: CollectionOrder = NEWEST,
 ) -> list[Collection]:
-    """Up to `limit` collections, by name from behind the name `after`; of one type only, when given."""
+    """Up to `limit` collections that pass, in order, from behind the one with the id `after`.
+
+    Of one type only, when it is given. A page behind a collection that went meanwhile is empty.
+
+    Raises:
+        psycopg.DataError: a value or pattern of the test is none.
+    """
+    expression = artifact_filters.sorted_by(order)
+    query = sql.SQL(
+        "{} WHERE c.project_id = %s AND coalesce(y.name = %s, true) AND {}"
+        " AND (%s::bigint IS NULL OR ({}, c.id) {} (SELECT {}, c.id FROM artifact_collection c"
+        "  JOIN artifact_type y ON y.id = c.type_id WHERE c.id = %s))"
+        " ORDER BY {} {}, c.id {} LIMIT %s"
+    ).format(
+        sql.SQL(_COLLECTION),
+        wanted.condition,
+        expression,
+        sql.SQL("<" if order.descending else ">"),
+        expression,
+        expression,
+        *[sql.SQL("DESC" if order.descending else "ASC")] * 2,
+    )
+    tx.execute(f"SET LOCAL statement_timeout = '{FILTER_TIMEOUT}'")
     with tx.cursor(row_factory=class_row(Collection)) as cursor:
-        cursor.execute(
-            _COLLECTION + " WHERE c.project_id = %s AND c.name > %s AND coalesce(y.name = %s, true)"
-            " ORDER BY c.name LIMIT %s",
-            (project_id, after, only_type, limit),
-        )
+        cursor.execute(query, (project_id, only_type, *wanted.params, after, after, limit))
         return cursor.fetchall()
 
 
-def count_collections(tx: Transaction, project_id: int, only_type: str | None = None) -> int:
-    """How many collections the project has, of one type only when given."""
-    row = tx.execute(
+def count_collections(
+    tx: Transaction, project_id: int, only_type: str | None = None, wanted: Test = EVERY
+) -> int:
+    """How many collections of the project pass, of one type only when given."""
+    query = sql.SQL(
         "SELECT count(*) FROM artifact_collection c JOIN artifact_type y ON y.id = c.type_id"
-        " WHERE c.project_id = %s AND coalesce(y.name = %s, true)",
-        (project_id, only_type),
-    ).fetchall()[0]
+        " WHERE c.project_id = %s AND coalesce(y.name = %s, true) AND {}"
+    ).format(wanted.condition)
+    row = tx.execute(query, (project_id, only_type, *wanted.params)).fetchall()[0]
     return int(row[0])
 
 

@@ -26,7 +26,8 @@ CREATE TABLE artifact_collection (
     updated_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (project_id, name)
 );
-CREATE INDEX artifact_collection_by_type ON artifact_collection (type_id, name);
+CREATE INDEX artifact_collection_by_age ON artifact_collection (project_id, id);
+CREATE INDEX artifact_collection_by_type ON artifact_collection (type_id, id);
 
 -- `collection_id` is the sequence it was logged to. `digest` is the client's over its manifest until several
 -- manifests were merged, then ours. `metadata` is JSON as it came. `wanted_aliases` are given at commit.
