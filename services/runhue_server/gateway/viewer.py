@@ -175,3 +175,9 @@ def server_info(_source: None, _context: Context) -> Json:
         "latestLocalVersionInfo": None,
         "features": [{"name": name, "isEnabled": True} for name in FEATURES],
     }
+
+
+@FIELDS.answers("UpsertBucketPayload", "serverSettings")
+def server_settings(_source: Json, _context: Context) -> Json:
+    """There is nothing to tell the person who starts a run."""
+    return {"serverMessages": []}

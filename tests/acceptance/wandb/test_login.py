@@ -1,11 +1,12 @@
 """Real clients log in, look at who they are, and list and make projects."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from tests.acceptance.wandb.conftest import Doors
-from tests.wandb_clients import WandbClient
+from tests.wandb_clients import OLDEST, WandbClient
 
 pytestmark = pytest.mark.stack
 
@@ -43,6 +44,14 @@ try:
     print([project.name for project in wandb.Api().projects("nobody")])
 except Exception as error:
     print(type(error).__name__, error)
+"""
+
+
+LEGACY_RUN = """
+import sys, wandb
+with wandb.init(project=sys.argv[1], id="legacy") as run:
+    run.log({"loss": 0.5})
+print(wandb.Api().run(f"{sys.argv[1]}/legacy").state)
 """
 
 
@@ -84,3 +93,10 @@ def test_projects_of_nobody_are_an_error(client: WandbClient) -> None:
     shown = client.run(LIST_NOTHING).stdout
 
     assert "'nobody' is not there" in shown or "404" in shown
+
+
+def test_legacy_service_of_the_oldest_client(client_of: Callable[[str], WandbClient], project: str) -> None:
+    """What 0.19 calls its legacy service, and uses to sync and to verify, begins and ends a run."""
+    finished = client_of(OLDEST).run(LEGACY_RUN, project, WANDB_X_REQUIRE_LEGACY_SERVICE="true")
+
+    assert "finished" in finished.stdout

@@ -100,6 +100,26 @@ def test_unknown_paths_are_counted_without_names(client: Client, gateway: Gatewa
     assert counted(gateway) == {("path", "POST /proxy/...")}
 
 
+def test_oldest_clients_probe_types_that_they_fail_without(client: Client) -> None:
+    """Each type that 0.19.11 looks into while it logs and syncs is there, with fields."""
+    kinds = {
+        "fields": ["Query", "Mutation", "ServerInfo", "ServerSettings", "Organization", "Project", "Run"]
+    }
+    kinds["fields"].append("Artifact")
+    kinds["inputFields"] = [
+        "AddAliasesInput",
+        "CreateArtifactFileSpecInput",
+        "CreateArtifactInput",
+        "DeleteFilesInput",
+        "UseArtifactInput",
+    ]
+    for kind, names in kinds.items():
+        for name in names:
+            found = client.ask(f'{{ T: __type(name: "{name}") {{ {kind} {{ name }} }} }}')["T"]
+            assert found, name
+            assert found[kind], name
+
+
 def test_introspection_of_old_clients(client: Client) -> None:
     """What they probe before they ask: fields of types, fields of inputs, and types that are not there."""
     answer = client.ask(
@@ -108,6 +128,7 @@ def test_introspection_of_old_clients(client: Client) -> None:
           MutationType: __type(name: "Mutation") { ...fieldData }
           ServerInfoType: __type(name: "ServerInfo") { ...fieldData }
           ServerSettingsType: __type(name: "ServerSettings") { ...fieldData }
+          LaunchAgentType: __type(name: "LaunchAgent") { ...fieldData }
         }
         fragment fieldData on __Type { fields { name } }"""
     )
@@ -124,7 +145,8 @@ def test_introspection_of_old_clients(client: Client) -> None:
     assert {"viewer", "project", "models", "serverInfo"} <= names["QueryType"]
     assert {"upsertModel", "createCustomChart"} <= names["MutationType"]
     assert {"cliVersionInfo", "latestLocalVersionInfo"} <= names["ServerInfoType"]
-    assert answer["ServerSettingsType"] is None
+    assert names["ServerSettingsType"]
+    assert answer["LaunchAgentType"] is None
     assert {"name", "entityName"} <= {one["name"] for one in inputs["TypeInfo"]["inputFields"]}
     sweeps = next(one for one in arguments["__type"]["fields"] if one["name"] == "sweeps")
     assert {one["name"] for one in sweeps["args"]} == {"after", "first", "filters"}
