@@ -10,6 +10,8 @@ from runhue_shared.blobs.store import BlobStore
 from runhue_shared.settings import Settings, settings
 
 DIRECTORY = "blobs"
+SPOOL = "incoming"
+"""Where bytes on their way into a bucket are hashed: `/tmp` is memory in many containers."""
 
 
 def blob_store() -> BlobStore:
@@ -20,7 +22,12 @@ def blob_store() -> BlobStore:
 @lru_cache(maxsize=1)
 def _store(current: Settings) -> BlobStore:
     if current.blob_url.startswith("s3://"):
-        return BucketStore(current.blob_url, current.blob_public_endpoint, direct=current.blob_direct)
+        return BucketStore(
+            current.blob_url,
+            current.data_dir / SPOOL,
+            current.blob_public_endpoint,
+            direct=current.blob_direct,
+        )
     if current.blob_url:
         return LocalStore(Path(unquote(urlsplit(current.blob_url).path)))
     return LocalStore(current.data_dir / DIRECTORY)

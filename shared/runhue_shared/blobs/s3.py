@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -46,11 +45,13 @@ class BucketStore:
     reach the store when that is another address than the server's.
     """
 
-    def __init__(self, url: str, public_endpoint: str = "", *, direct: bool = True) -> None:
+    def __init__(
+        self, url: str, spool_directory: Path, public_endpoint: str = "", *, direct: bool = True
+    ) -> None:
         self._store = _open(url, next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), None))
         self._public = _open(url, public_endpoint) if public_endpoint else self._store
         self.direct = direct
-        self.spool_directory = Path(tempfile.gettempdir()) / f"runhue-incoming-{os.getuid()}"
+        self.spool_directory = spool_directory
 
     def keep(self, team_id: int, spool: Spool, expected: Expected = ANYTHING) -> StoredBlob:
         found = StoredBlob(spool.digests.sha256, spool.digests.md5, spool.digests.size)

@@ -30,9 +30,9 @@ def bucket(blob_server: ThreadedMotoServer, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def bucket_store(bucket: Bucket) -> BucketStore:
+def bucket_store(bucket: Bucket, tmp_path: Path) -> BucketStore:
     """Blobs in the bucket."""
-    return BucketStore(f"s3://{bucket.name}/runs")
+    return BucketStore(f"s3://{bucket.name}/runs", tmp_path / "spool")
 
 
 @pytest.fixture(params=["directory", "bucket"])

@@ -198,29 +198,29 @@ def test_bucket_forgets_interrupted_adoptions(bucket_store: BucketStore, bucket:
     assert not bucket.objects()
 
 
-def test_bucket_that_is_away(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bucket_that_is_away(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket that refuses or cannot be reached is a store that is away."""
-    store = BucketStore("s3://no-such-bucket/runs")
+    store = BucketStore("s3://no-such-bucket/runs", tmp_path)
 
     with pytest.raises(StoreAway):
         keep(store, b"abc")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(StoreAway):
-        next(iter(BucketStore("s3://no-such-bucket/runs").read(TEAM, b"x" * 32)))
+        next(iter(BucketStore("s3://no-such-bucket/runs", tmp_path).read(TEAM, b"x" * 32)))
     assert not list(store.spool_directory.iterdir())
 
 
-def test_indirect_bucket_signs_nothing(bucket: Bucket) -> None:
+def test_indirect_bucket_signs_nothing(bucket: Bucket, tmp_path: Path) -> None:
     """Without direct access clients never learn of the bucket."""
-    store = BucketStore(f"s3://{bucket.name}/runs", direct=False)
+    store = BucketStore(f"s3://{bucket.name}/runs", tmp_path, direct=False)
 
     assert store.sign_puts([KEY], 60) is None
     assert store.sign_get(TEAM, b"x" * 32, 60) is None
 
 
-def test_clients_may_have_another_address(bucket: Bucket) -> None:
+def test_clients_may_have_another_address(bucket: Bucket, tmp_path: Path) -> None:
     """Signed addresses name the endpoint that clients reach, not the server's."""
-    store = BucketStore(f"s3://{bucket.name}/runs", "https://files.example.org")
+    store = BucketStore(f"s3://{bucket.name}/runs", tmp_path, "https://files.example.org")
 
     (address,) = store.sign_puts([KEY], 60) or []
 
