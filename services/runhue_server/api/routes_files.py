@@ -14,7 +14,7 @@ from runhue_server.api.resources import ProjectName, Reader, RunId, TeamName, Wr
 from runhue_server.storage import tokens
 from runhue_server.storage.file_names import DEFAULT_TYPE, check_path, check_type, type_of
 from runhue_server.storage.named_files import file_of_run, take_over_uploads
-from runhue_server.storage.receive import in_thread, receive_blob
+from runhue_server.storage.receive import in_thread, receive_blob, with_rows
 from runhue_server.storage.send import ASK_AGAIN, Sent, send_blob
 from runhue_server.storage.targets import RunFileAt, settle
 from runhue_shared import db
@@ -63,7 +63,7 @@ def list_files(
 async def read_file(
     request: Request, principal: Reader, team: TeamName, project: ProjectName, run: RunId, path: FilePath
 ) -> Response:
-    run_id = await in_thread(_run, principal, team, project, run)
+    run_id = await with_rows(_run, principal, team, project, run)
     file = await in_thread(file_of_run, principal.team_id, run_id, path)
     blob = Sent(principal.team_id, file.sha256, file.size, file.path, file.mimetype)
     return await send_blob(request, blob, ASK_AGAIN)
@@ -87,9 +87,9 @@ async def put_file(
     if mimetype in (FORM_TYPE, DEFAULT_TYPE):
         mimetype = type_of(path)
     check_type(mimetype, "Content-Type")
-    run_id = await in_thread(_run, principal, team, project, run)
+    run_id = await with_rows(_run, principal, team, project, run)
     stored = await receive_blob(request, principal.team_id, settings().max_file_bytes)
-    file = await in_thread(_settle, principal.team_id, RunFileAt(run_id, path, mimetype), stored)
+    file = await with_rows(_settle, principal.team_id, RunFileAt(run_id, path, mimetype), stored)
     return answer(_file(principal.team_id, file))
 
 

@@ -25,12 +25,21 @@ WRITE_BYTES = 1024 * 1024
 THREADS = 12
 """Uploads and downloads that touch disks or buckets at once; more wait their turn for each piece."""
 
+ROWS_AT_ONCE = 4
+"""So few that whoever commits batches always finds a connection in the pool."""
+
 MD5_BYTES = 16
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
 storage_threads = anyio.CapacityLimiter(THREADS)
+row_threads = anyio.CapacityLimiter(ROWS_AT_ONCE)
+
+
+async def with_rows(function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+    """Call what blocks on the database, shortly."""
+    return await anyio.to_thread.run_sync(function, *arguments, limiter=row_threads)
 
 
 async def receive_blob(

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from runhue_server.storage import tokens
 from runhue_server.storage.named_files import file_of_run, run_number
-from runhue_server.storage.receive import in_thread, receive_blob
+from runhue_server.storage.receive import in_thread, receive_blob, with_rows
 from runhue_server.storage.send import ASK_AGAIN, FOR_EVER, Sent, send_blob
 from runhue_server.storage.targets import settle
 from runhue_server.storage.tokens import GetToken, PutToken, TokenRefused
@@ -36,7 +36,7 @@ async def put_bytes(request: Request) -> Response:
     if not isinstance(token, PutToken):
         raise TokenRefused("is for reading")
     stored = await receive_blob(request, token.team_id, settings().max_file_bytes, token.expected)
-    await in_thread(_settle, token, stored)
+    await with_rows(_settle, token, stored)
     return Response(headers={"ETag": f'"{stored.sha256.hex()}"'})
 
 
@@ -58,7 +58,7 @@ async def get_file(request: Request) -> Response:
     """`GET /files/{entity}/{project}/{run}/{path}`."""
     principal = await principal_of(request.headers.get("authorization", ""), "read")
     names = request.path_params
-    run_id, team_id = await in_thread(run_number, principal, names["entity"], names["project"], names["run"])
+    run_id, team_id = await with_rows(run_number, principal, names["entity"], names["project"], names["run"])
     file = await in_thread(file_of_run, team_id, run_id, names["path"])
     blob = Sent(team_id, file.sha256, file.size, file.path, file.mimetype)
     return await send_blob(request, blob, ASK_AGAIN)
