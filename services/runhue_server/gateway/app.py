@@ -1,5 +1,6 @@
 """The gateway as an ASGI app: the routes and the schema of all its modules."""
 
+import contextlib
 from types import ModuleType
 
 from starlette.applications import Starlette
@@ -29,9 +30,8 @@ from runhue_server.gateway.context import path_prefix
 from runhue_server.gateway.engine import Engine
 from runhue_server.gateway.graphql_route import GraphqlRoute
 from runhue_server.gateway.service import Gateway
-from runhue_server.gateway.unknown import short_client
 from runhue_server.web.health import health_routes
-from runhue_server.web.problems import install
+from runhue_server.web.problems import SERVERS_AWAY, Problem, install
 
 PARTS: tuple[ModuleType, ...] = (
     viewer,
@@ -82,15 +82,16 @@ def app_of(gateway: Gateway) -> ASGIApp:
 
 
 def _everything_else(gateway: Gateway) -> BaseRoute:
-    """404 as JSON, which is what turns the client's own telemetry off; other paths are counted."""
+    """404 as JSON, which turns the client's own telemetry off; what holders of keys ask for is counted."""
 
     async def not_here(request: Request) -> Response:
-        parts = request.path_params["path"].split("/")
-        if parts[0] not in QUIET:
-            # What follows is names of runs and files.
-            path = "/".join(parts[:1] + ["..."] * (len(parts) > 1))
-            client = short_client(request.headers.get("user-agent", ""))
-            gateway.unknown.note_unknown("", "path", f"{request.method} /{path}", client)
+        first, _, rest = request.path_params["path"].partition("/")
+        if first not in QUIET:
+            with contextlib.suppress(Problem, *SERVERS_AWAY):
+                context = await gateway.context(request)
+                # What follows is names of runs and files.
+                path = f"{request.method} /{first}{'/...' if rest else ''}"
+                gateway.unknown.note_unknown("", "path", path, context.client)
         return JSONResponse({"errors": [{"message": "this server has no such path"}]}, 404)
 
     return Route("/{path:path}", not_here, methods=METHODS)

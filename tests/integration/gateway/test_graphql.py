@@ -90,13 +90,15 @@ def test_counts_add_up_by_client(client: Client, url: str, gateway: Gateway) -> 
 
 
 def test_unknown_paths_are_counted_without_names(client: Client, gateway: Gateway) -> None:
-    """A path that this server does not have is 404 and counted; what the client only probes is not."""
+    """A path that this server does not have is 404 and counted, unless clients only probe it or nobody asks."""
+    scanner = httpx.get(f"{client.url}/wp-admin/setup.php", trust_env=False)
     statuses = [
         client.http.post(path).status_code
         for path in ("/sdk/otel/v1/metrics", "/oidc/token", "/proxy/some/secret")
     ]
 
     assert statuses == [404, 404, 404]
+    assert scanner.status_code == 404
     assert counted(gateway) == {("path", "POST /proxy/...")}
 
 
