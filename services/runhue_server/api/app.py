@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from runhue._version import __version__
 from runhue_server.api import (
+    routes_artifacts,
     routes_color_settings,
     routes_coloring,
     routes_files,
@@ -54,6 +55,7 @@ ROUTERS = (
     routes_history.router,
     routes_rows.router,
     routes_files.router,
+    routes_artifacts.router,
     routes_workspaces.router,
     routes_coloring.router,
     routes_color_settings.router,

@@ -176,6 +176,12 @@ def unlink(_source: None, context: Context, input: Json | None = None) -> Json: 
     given = input or {}
     with db.transaction() as tx:
         found = needed_artifact(tx, context, given.get("artifactID"))
+        if given.get("artifactPortfolioID") == ids.encode("ArtifactCollection", found.collection_id):
+            raise Invalid(
+                f"{found.collection!r} is where the artifact was logged, it is no link",
+                field="artifactPortfolioID",
+                fix=f"name it by its version, as '{found.collection}:v{found.version}'",
+            )
         portfolio = _needed_collection(tx, context, given.get("artifactPortfolioID"), "portfolio")
         artifact_collections.lock(tx, portfolio.id)
         artifact_versions.leave_collection(tx, portfolio.id, found.id)

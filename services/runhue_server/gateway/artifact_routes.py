@@ -18,7 +18,7 @@ from runhue_shared.db import artifact_files
 
 _HEX_MD5 = re.compile(r"[0-9a-f]{32}")
 _MD5_PLACES = (1, 3, 4)
-"""Where the MD5 is behind `/artifactsV2/{region}/{entity}`: after the id of the artifact that the file came with,
+"""Where the MD5 is behind `/artifactsV2/{region}/{entity}`: after the id of the artifact a file came with,
 before which newer clients name project and collection, and the newest the artifact, too."""
 
 

@@ -98,9 +98,11 @@ CREATE TABLE public.artifact_file (
     artifact_id bigint NOT NULL,
     path text NOT NULL COLLATE pg_catalog."C",
     team_id integer NOT NULL,
-    md5 bytea NOT NULL,
-    sha256 bytea NOT NULL,
     size bigint NOT NULL,
+    md5 bytea,
+    sha256 bytea,
+    reference text,
+    CONSTRAINT artifact_file_check CHECK (((num_nonnulls(sha256, reference) = 1) AND (num_nonnulls(md5, reference) = 1))),
     CONSTRAINT artifact_file_md5_check CHECK ((length(md5) = 16))
 );
 ALTER TABLE public.artifact ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -963,7 +965,8 @@ CREATE INDEX artifact_by_manifest ON public.artifact USING btree (team_id, manif
 CREATE INDEX artifact_by_run ON public.artifact USING btree (run_id);
 CREATE INDEX artifact_client_artifact ON public.artifact_client USING btree (artifact_id);
 CREATE INDEX artifact_client_collection ON public.artifact_client USING btree (collection_id);
-CREATE INDEX artifact_collection_by_type ON public.artifact_collection USING btree (type_id, name);
+CREATE INDEX artifact_collection_by_age ON public.artifact_collection USING btree (project_id, id);
+CREATE INDEX artifact_collection_by_type ON public.artifact_collection USING btree (type_id, id);
 CREATE UNIQUE INDEX artifact_distributed ON public.artifact USING btree (collection_id, distributed_id) WHERE (state = 'PENDING'::text);
 CREATE INDEX artifact_expiring ON public.artifact USING btree (committed_at) WHERE ((ttl_seconds > 0) AND (state = 'COMMITTED'::text));
 CREATE INDEX artifact_file_by_blob ON public.artifact_file USING btree (team_id, sha256);
