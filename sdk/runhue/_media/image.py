@@ -62,8 +62,8 @@ class Image(Media):
         self._grouping = grouping
         self._take(data_or_path, mode, file_type or DEFAULT_TYPE)
         labels = class_labels(classes, "classes")
-        self._masks = [Mask(name, mask, labels) for name, mask in _layers(masks, "masks")]
-        self._boxes = [Boxes(name, group, labels) for name, group in _layers(boxes, "boxes")]
+        self.masks = [Mask(name, mask, labels) for name, mask in _layers(masks, "masks")]
+        self.boxes = [Boxes(name, group, labels) for name, group in _layers(boxes, "boxes")]
 
     def _take(self, data: Any, mode: str | None, file_type: str) -> None:  # as __init__ has it
         path = path_of(data)
@@ -90,10 +90,10 @@ class Image(Media):
             value["caption"] = self.caption
         if self._grouping:
             value["grouping"] = self._grouping
-        if self._boxes:
-            value["boxes"] = {group.name: group.stored(place) for group in self._boxes}
-        if self._masks:
-            value["masks"] = {mask.name: mask.stored(place) for mask in self._masks}
+        if self.boxes:
+            value["boxes"] = {group.name: group.stored(place) for group in self.boxes}
+        if self.masks:
+            value["masks"] = {mask.name: mask.stored(place) for mask in self.masks}
         return value
 
     @classmethod

@@ -33,19 +33,19 @@ class Mask:
             raise BadMedia(f"masks[{name!r}] must be a dict with mask_data, got {type(given).__name__}")
         path = path_of(given.get("path"))
         if path is not None:
-            self._content = _mask_file(existing_file(path, "masks").read_bytes(), name)
+            self.content = _mask_file(existing_file(path, "masks").read_bytes(), name)
             found: list[int] = []
         else:
-            self._content, found = _mask_pixels(given, name)
-        self._labels = class_labels(given.get("class_labels"), f"masks[{name!r}]") or labels
-        if self._labels is None and found:
-            self._labels = _default_labels(found)
+            self.content, found = _mask_pixels(given, name)
+        self.labels = class_labels(given.get("class_labels"), f"masks[{name!r}]") or labels
+        if self.labels is None and found:
+            self.labels = _default_labels(found)
 
     def stored(self, place: Place) -> dict[str, Any]:
         """`{_type: mask, path, sha256, size}`; the labels are recorded beside it."""
-        if self._labels:
-            _record_labels(place, "mask_classes", self.name, self._labels)
-        return {"_type": "mask", **place.add_file(self._content, "images/mask", "mask.png")}
+        if self.labels:
+            _record_labels(place, "mask_classes", self.name, self.labels)
+        return {"_type": "mask", **place.add_file(self.content, "images/mask", "mask.png")}
 
 
 class Boxes:
@@ -56,15 +56,15 @@ class Boxes:
         boxes = given.get("box_data") if isinstance(given, Mapping) else None
         if not isinstance(given, Mapping) or not isinstance(boxes, list | tuple):
             raise BadMedia(f"boxes[{name!r}] must be a dict with a list box_data, got {given!r:.80}")
-        self._boxes = [_box(box, f"boxes[{name!r}] box {at}") for at, box in enumerate(boxes)]
-        found = {box["class_id"] for box in self._boxes if "class_id" in box}
+        self.boxes = [_box(box, f"boxes[{name!r}] box {at}") for at, box in enumerate(boxes)]
+        found = {box["class_id"] for box in self.boxes if "class_id" in box}
         labels = class_labels(given.get("class_labels"), f"boxes[{name!r}]") or labels
-        self._labels = labels if labels is not None else _default_labels(sorted(found))
+        self.labels = labels if labels is not None else _default_labels(sorted(found))
 
     def stored(self, place: Place) -> dict[str, Any]:
         """`{_type: boxes2D, path, sha256, size}`; the labels are in the file, and recorded beside it."""
-        _record_labels(place, "box_classes", self.name, self._labels)
-        content = json_bytes({"box_data": self._boxes, "class_labels": self._labels})
+        _record_labels(place, "box_classes", self.name, self.labels)
+        content = json_bytes({"box_data": self.boxes, "class_labels": self.labels})
         return {"_type": "boxes2D", **place.add_file(content, "metadata/boxes2D", "boxes2D.json")}
 
 

@@ -13,7 +13,7 @@ ENCODERS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "bmp": "BMP"}
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 WRITABLE = {
-    "PNG": frozenset({"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"}),
+    "PNG": frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"}),
     "JPEG": frozenset({"1", "L", "RGB", "CMYK"}),
     "BMP": frozenset({"1", "L", "P", "RGB"}),
 }
@@ -124,8 +124,7 @@ def encoded(picture: Any, file_type: str) -> bytes:  # PIL.Image.Image
     """
     encoder = ENCODERS[file_type]
     if picture.mode not in WRITABLE[encoder]:
-        has_alpha = encoder == "PNG" and "A" in picture.getbands()
-        picture = picture.convert("RGBA" if has_alpha else "RGB") if picture.mode != "F" else _scaled(picture)
+        picture = _writable(picture, with_alpha=encoder == "PNG")
     content = io.BytesIO()
     try:
         # Without what a reader put into `info`: a transparent color, a profile, a time.
@@ -137,6 +136,9 @@ def encoded(picture: Any, file_type: str) -> bytes:  # PIL.Image.Image
     return content.getvalue()
 
 
-def _scaled(picture: Any) -> Any:  # PIL.Image.Image of floats
-    pillow = library("PIL.Image", NAME)
-    return pillow.fromarray(to_uint8(library("numpy", NAME).asarray(picture)))
+def _writable(picture: Any, *, with_alpha: bool) -> Any:  # PIL.Image.Image
+    """The picture in a mode that every type has."""
+    if picture.mode in {"F", "I"}:
+        array = library("numpy", NAME).asarray(picture)
+        return library("PIL.Image", NAME).fromarray(to_uint8(array))
+    return picture.convert("RGBA" if with_alpha and "A" in picture.getbands() else "RGB")

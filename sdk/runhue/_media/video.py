@@ -1,6 +1,7 @@
 """`runhue.Video`: clips, encoded from frames or kept as files."""
 
 import io
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,11 @@ from runhue._media.text import caption_of, path_of
 FORMATS = ("gif", "mp4", "webm", "ogg")
 DEFAULT_FORMAT = "gif"
 DEFAULT_FPS = 4
-CODECS = {"mp4": "libx264", "webm": "libvpx-vp9", "ogg": "libtheora"}
+ENCODERS = {
+    "mp4": ["-c:v", "libx264", "-crf", "23", "-movflags", "+faststart"],
+    "webm": ["-c:v", "libvpx-vp9", "-crf", "31", "-b:v", "0"],
+    "ogg": ["-c:v", "libtheora", "-q:v", "7"],
+}
 EXACT = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"]
 """Without times and versions, so that the same frames give the same bytes."""
 
@@ -143,25 +148,24 @@ def _gif(frames: Any, fps: float) -> bytes:  # numpy.ndarray
 
 
 def _with_ffmpeg(frames: Any, fps: float, extension: str) -> bytes:  # numpy.ndarray
-    ffmpeg = library("imageio_ffmpeg", f"Video as {extension}")
+    ffmpeg = library("imageio_ffmpeg", f"Video as {extension}").get_ffmpeg_exe()
     _, height, width, _ = frames.shape
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps), "-i", "-"]
     with tempfile.TemporaryDirectory(prefix="runhue-") as folder:
         path = Path(folder) / f"video.{extension}"
-        writer = ffmpeg.write_frames(
-            str(path),
-            (width, height),
-            fps=fps,
-            codec=CODECS[extension],
-            macro_block_size=2,
-            ffmpeg_log_level="error",
-            output_params=EXACT,
-        )
-        try:
-            writer.send(None)
-            for frame in frames:
-                writer.send(frame.tobytes())
-        except OSError as error:
-            raise BadMedia(f"Video: {width}x{height} cannot be encoded as {extension}: {error}") from error
-        finally:
-            writer.close()
+        command = [
+            ffmpeg,
+            "-loglevel",
+            "error",
+            *raw,
+            *ENCODERS[extension],
+            "-pix_fmt",
+            "yuv420p",
+            *EXACT,
+            path,
+        ]
+        done = subprocess.run(command, input=memoryview(frames), capture_output=True, check=False)
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip()[-200:]
+            raise BadMedia(f"Video: {width}x{height} cannot be encoded as {extension}: {reason}")
         return path.read_bytes()
