@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.edited_values import EditedValues
-from runhue._public_api.file_calls import file_call, files_call, upload_file_call
+from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
 from runhue._public_api.files import AsyncFile
 from runhue._public_api.gateway_calls import GatewayUnknown, gateway_unknown_call
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
@@ -67,7 +67,9 @@ class AsyncRun(StoredRun):
         return self
 
     async def update(self) -> None:
-        """Send the changed attributes, config and summary."""
+        """Send the changed attributes, config and summary, ahead of it the files that it names."""
+        for path, content in self.summary.files.contents.items():
+            await self._transport.run(store_file_call(self.path, path, content))
         changes = {**self.changes(), **self.summary.edits("summary")}
         if changes:
             await self._transport.run(change_run_call(self.path, changes))

@@ -6,7 +6,9 @@ from typing import Any
 
 from msgspec.msgpack import Ext
 
-from runhue._values import check_key, from_wire, plain
+from runhue._media.media import LoggedRow
+from runhue._public_api.held_files import HeldFiles
+from runhue._values import check_key, from_wire, plain, plain_row
 
 # Values are whatever training scripts log: numbers, strings, lists, nested mappings.
 Values = dict[str, Any]
@@ -15,13 +17,15 @@ Values = dict[str, Any]
 class EditedValues(MutableMapping[str, Any]):
     """Values by key as the server has them, with edits on top that are not sent yet.
 
-    What can be assigned is what a training script can log, or, when `lenient`, put into its config.
+    What can be assigned is what a training script can log, or, when `lenient`, put into its config. Of a
+    large array the statistics are kept, and the array itself in a file; `files` are those to be sent first.
 
     Raises (on assignment):
         BadKey, BadValue: it cannot be stored.
     """
 
     def __init__(self, values: Mapping[str, Any], *, lenient: bool = False) -> None:
+        self.files = HeldFiles()
         self._lenient = lenient
         self._values = {key: from_wire(value) for key, value in values.items()}
         self._removed: set[str] = set()
@@ -31,9 +35,15 @@ class EditedValues(MutableMapping[str, Any]):
         return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:  # as logged
-        self._values[key] = _with_integers(plain(value, check_key(key), lenient=self._lenient))
-        self._set.add(key)
-        self._removed.discard(key)
+        for name, part in self._stored(check_key(key), value).items():
+            self._values[name] = _with_integers(part)
+            self._set.add(name)
+            self._removed.discard(name)
+
+    def _stored(self, key: str, value: Any) -> Values:  # as logged
+        if self._lenient:
+            return {key: plain(value, key, lenient=True)}
+        return plain_row({key: value}, LoggedRow(None, self.files, {}))
 
     def __delitem__(self, key: str) -> None:
         del self._values[key]
@@ -62,6 +72,7 @@ class EditedValues(MutableMapping[str, Any]):
         """Forget which values were edited: the server has them."""
         self._set.clear()
         self._removed.clear()
+        self.files.contents.clear()
 
 
 def wire_value(value: Any) -> Any:  # JSON-like

@@ -76,8 +76,17 @@ def upload_file_call(run: RunPath, path: Path, root: Path) -> Call[FileRecord]:
     if not source.is_file():
         raise BadPath(f"there is no file {source}")
     name = run_path(source, Path(os.path.abspath(root)))  # noqa: PTH100
-    before = _sha256(source)
-    response = yield from exchange(Request("PUT", _url(run, name), body=source))
+    return (yield from store_file_call(run, name, source))
+
+
+def store_file_call(run: RunPath, path: str, content: bytes | Path) -> Call[FileRecord]:
+    """Store bytes, or those of a file, under `path`.
+
+    Raises:
+        ServerError: what the server got is not what was sent.
+    """
+    before = _sha256(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+    response = yield from exchange(Request("PUT", _url(run, path), body=content))
     record = decode(response.body, FileRecord)
     _check(record, before)
     return record

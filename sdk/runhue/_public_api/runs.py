@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from runhue._public_api.blocking import BlockingTransport
 from runhue._public_api.edited_values import EditedValues
-from runhue._public_api.file_calls import file_call, files_call, upload_file_call
+from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
 from runhue._public_api.files import File
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.records import Alert, ConsoleLine, Health, RunMetric, RunRecord, Series
@@ -72,7 +72,9 @@ class Run(StoredRun):
             self.changes_sent()
 
     def send_edits(self, values: EditedValues, name: str) -> None:
-        """Send what was edited of config or summary."""
+        """Send what was edited of config or summary, ahead of it the files that it names."""
+        for path, content in values.files.contents.items():
+            self._transport.run(store_file_call(self.path, path, content))
         edits = values.edits(name)
         if edits:
             self._transport.run(change_run_call(self.path, edits))
