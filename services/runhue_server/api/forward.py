@@ -18,7 +18,7 @@ from runhue_server.web.problems import Unavailable, problem_response
 from runhue_shared.settings import settings
 
 PATHS = re.compile(
-    r"/(graphql|storage/.*|files/.*|artifacts/.*|artifactsV2/.*|sdk/otel/.*|oidc/.*|authorize|ready)\Z",
+    r"/+(graphql|storage/.*|files/.*|artifacts/.*|artifactsV2/.*|sdk/otel/.*|oidc/.*|authorize|ready)\Z",
     re.DOTALL,
 )
 """What the client asks for under its base URL. `/files/` is no team's page: see `routes_server`."""
@@ -76,8 +76,12 @@ def _prefix() -> str:
 
 
 def _target(scope: Scope) -> bytes:
-    """Path and query as they came, not decoded and encoded again."""
+    """Path and query as they came, not decoded and encoded again.
+
+    The oldest clients put a second slash behind an address that ends with one; it is taken off.
+    """
     path: bytes = scope.get("raw_path") or scope["path"].encode()
+    path = b"/" + path.lstrip(b"/")
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
 

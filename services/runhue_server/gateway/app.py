@@ -98,18 +98,26 @@ def _everything_else(gateway: Gateway) -> BaseRoute:
 
 
 class Prefixed:
-    """Takes the prefix of the public address off paths; a proxy may have done it before."""
+    """Takes the prefix of the public address off paths; a proxy may have done it before.
+
+    The oldest clients put `/graphql` behind a base URL that ends with a slash, so there may be two.
+    """
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
         self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._prefix and scope["path"].startswith(f"{self._prefix}/"):
+        if scope["type"] == "http":
             raw: bytes = scope.get("raw_path") or b""
             scope = {
                 **scope,
-                "path": scope["path"].removeprefix(self._prefix),
-                "raw_path": raw.removeprefix(self._prefix.encode()),
+                "path": self._inner(scope["path"]),
+                "raw_path": self._inner(raw.decode("latin-1")).encode("latin-1"),
             }
         await self._app(scope, receive, send)
+
+    def _inner(self, path: str) -> str:
+        if path.startswith(f"{self._prefix}/"):
+            path = path.removeprefix(self._prefix)
+        return f"/{path.lstrip('/')}"

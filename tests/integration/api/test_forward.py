@@ -99,6 +99,11 @@ def test_path_goes_on_as_it_was_written(api: httpx.Client, path: str) -> None:
     assert seen["path"] + ("?" + seen["query"] if seen["query"] else "") == path
 
 
+def test_a_doubled_slash_is_one(api: httpx.Client) -> None:
+    """The oldest clients put `/graphql` behind an address that ends with a slash."""
+    assert api.get(f"{api.base_url}//graphql").json()["path"] == "/graphql"
+
+
 def test_request_and_answer_are_whole(api: httpx.Client) -> None:
     """Method, headers, host, body, status and headers of the answer."""
     headers = {

@@ -90,7 +90,7 @@ def test_counts_add_up_by_client(client: Client, url: str, gateway: Gateway) -> 
 
 
 def test_unknown_paths_are_counted_without_names(client: Client, gateway: Gateway) -> None:
-    """A path that this server does not have is 404 and counted, unless clients only probe it or nobody asks."""
+    """A path that is not here is 404 and counted, unless clients only probe it or nobody asks."""
     scanner = httpx.get(f"{client.url}/wp-admin/setup.php", trust_env=False)
     statuses = [
         client.http.post(path).status_code
