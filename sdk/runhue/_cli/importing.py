@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 from msgspec import Struct
@@ -17,7 +19,8 @@ from msgspec import Struct
 from runhue._cli.options import answers_json, connect, on_server
 from runhue._cli.output import counted, print_json
 from runhue._credentials import read_key
-from runhue._errors import RunhueError
+from runhue._errors import RunhueError, ServerRefused
+from runhue._public_api import Api
 from runhue._settings import resolve
 
 PARALLEL = 4
@@ -27,7 +30,9 @@ SYNCED = ".synced"
 
 COMMAND = "import sys; from wandb.cli.cli import cli; sys.argv[0] = 'wandb'; cli()"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+RUN_ADDRESS = re.compile(r"https?://\S+?/([^/\s]+)/([^/\s]+)/runs/([^/\s]+)")
 LAST_LINES = 3
+GONE = 404
 
 
 class Imported(Struct, frozen=True):
@@ -79,13 +84,14 @@ def wandb_offline(
     settings = resolve({"base_url": host})
     connect(host).viewer()  # a wrong key or address is said once, not by each run
     environ = _environ(settings.base_url, settings.api_key or read_key(settings.base_url) or "")
-    command = [*_client(interpreter), "sync", *_options(project, team, again)]
+    command = [*_program(interpreter), "sync", *_options(project, team, again)]
     files = [file for file in run_files(folder) if again or not _is_synced(file)]
     by_run: dict[str, list[Path]] = {}
     for file in files:
         by_run.setdefault(file.stem, []).append(file)
+    client = _Client(command, environ, connect(host))
     with ThreadPoolExecutor(parallel) as pool:
-        sent = pool.map(lambda same: [_send(command, file, environ) for file in same], by_run.values())
+        sent = pool.map(lambda same: [client.send(file) for file in same], by_run.values())
         results = list(chain.from_iterable(sent))
     _report(results, folder, as_json)
     return int(any(not result.done for result in results))
@@ -100,7 +106,7 @@ def _is_synced(file: Path) -> bool:
     return file.with_name(file.name + SYNCED).exists()
 
 
-def _client(interpreter: Path | None) -> list[str]:
+def _program(interpreter: Path | None) -> list[str]:
     """How to call the client's command line.
 
     Raises:
@@ -130,26 +136,53 @@ def _options(project: str | None, team: str | None, again: bool) -> list[str]:
     return [*options, "--include-synced"] if again else options
 
 
-def _send(command: Sequence[str], file: Path, environ: dict[str, str]) -> Imported:
-    run = file.stem.removeprefix("run-")
-    marker = file.with_name(file.name + SYNCED)
-    marker.unlink(missing_ok=True)  # only what is sent now counts
-    ended = subprocess.run(
-        [*command, str(file.parent)],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    # The client's exit code is 0 also after some failures; the marker tells.
-    done = ended.returncode == 0 and marker.exists()
-    return Imported(str(file), run, done, None if done else _said_last(ended.stdout + ended.stderr))
+@dataclass(frozen=True)
+class _Client:
+    """The client's sync as a program, and our own eyes to see what came of it."""
+
+    command: Sequence[str]
+    environ: dict[str, str]
+    api: Api
+
+    def send(self, file: Path) -> Imported:
+        """Send one file; done when the client says so and the run is here."""
+        marker = file.with_name(file.name + SYNCED)
+        marker.unlink(missing_ok=True)  # only what is sent now counts
+        ended = subprocess.run(
+            [*self.command, str(file.parent)],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        output = ANSI.sub("", ended.stdout + ended.stderr)
+        error = None
+        # The client's exit code is 0 also after some failures.
+        if ended.returncode or not marker.exists():
+            error = _said_last(output)
+        elif not self._is_here(output):
+            marker.unlink(missing_ok=True)
+            error = f"the client says that it sent the run, but it is not on the server: {_said_last(output)}"
+        return Imported(str(file), file.stem.removeprefix("run-"), error is None, error)
+
+    def _is_here(self, output: str) -> bool:
+        """Whether there is the run whose address the client printed."""
+        found = RUN_ADDRESS.search(output)
+        if found is None:
+            return False
+        try:
+            self.api.run("/".join(map(unquote, found.groups())))
+        except ServerRefused as refusal:
+            if refusal.status != GONE:
+                raise
+            return False
+        return True
 
 
 def _said_last(output: str) -> str:
-    lines = [line.strip() for line in ANSI.sub("", output).splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return "; ".join(lines[-LAST_LINES:]) or "the client said nothing"
 
 
