@@ -18,8 +18,9 @@ from types import ModuleType
 from typing import Any
 
 from runhue._errors import BadKey, BadValue
-from runhue._media.arrays import is_array, is_large, large_array
+from runhue._media.arrays import is_large, large_array
 from runhue._media.media import Expanded, LoggedRow, Media, Place
+from runhue._media.tensors import is_array
 
 MAX_KEY_LENGTH = 500
 MAX_DEPTH = 64

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from runhue._errors import BadMedia
-from runhue._media.arrays import as_numpy
 from runhue._media.libraries import library
 from runhue._media.media import Media, Place
+from runhue._media.tensors import as_numpy
 from runhue._media.text import caption_of, existing_file, path_of, suffix_of
 
 FOLDER = "audio"

@@ -8,6 +8,7 @@ from typing import Any
 from runhue._errors import BadMedia
 from runhue._media.libraries import library
 from runhue._media.media import Media, Place
+from runhue._media.tensors import as_numpy
 
 MAX_BINS = 512
 DEFAULT_BINS = 64
@@ -59,7 +60,7 @@ def histogram_of(numbers: Any, num_bins: int, name: str) -> tuple[list[int | flo
         raise BadMedia(f"num_bins must be 1 to {MAX_BINS}, got {num_bins!r}")
     numpy = library("numpy", "a histogram")
     try:
-        array = numpy.asarray(numbers.detach().cpu() if hasattr(numbers, "detach") else numbers)
+        array = as_numpy(numbers, name)
         if array.dtype.kind not in "biuf":
             raise BadMedia(f"{name} must hold numbers, got {array.dtype}")
         array = array.astype("float64") if array.dtype.kind in "bf" else array

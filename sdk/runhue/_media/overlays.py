@@ -6,10 +6,10 @@ from numbers import Integral, Real
 from typing import Any
 
 from runhue._errors import BadMedia
-from runhue._media.arrays import as_numpy
 from runhue._media.libraries import library
 from runhue._media.media import Place, SettingKind
 from runhue._media.pixels import encoded, picture_of_bytes
+from runhue._media.tensors import as_numpy
 from runhue._media.text import existing_file, json_bytes, path_of
 from runhue._values import plain
 

@@ -5,8 +5,8 @@ from types import ModuleType
 from typing import Any
 
 from runhue._errors import BadMedia
-from runhue._media.arrays import as_numpy
 from runhue._media.libraries import library
+from runhue._media.tensors import as_numpy
 
 ENCODERS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "bmp": "BMP"}
 """File types that a picture can be written as, by pillow's name."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runhue._errors import BadMedia
-from runhue._media.arrays import as_numpy
 from runhue._media.libraries import library
+from runhue._media.tensors import as_numpy
 from runhue._values import plain
 
 CATEGORIES = 14

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from runhue._errors import BadMedia
-from runhue._media.arrays import as_numpy
 from runhue._media.libraries import library
 from runhue._media.media import Media, Place
 from runhue._media.pixels import to_uint8
 from runhue._media.sources import file_of
+from runhue._media.tensors import as_numpy
 from runhue._media.text import caption_of, path_of
 
 FORMATS = ("gif", "mp4", "webm", "ogg")

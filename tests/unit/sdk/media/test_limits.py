@@ -45,7 +45,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: runhue.Histogram(np_histogram=([1],)), r"must be \(counts, bin edges\)"),  # type: ignore[arg-type]  # wrong on purpose
     (lambda: runhue.Histogram([1.0, float("nan")]), "1 of 2 are NaN or infinite"),
     (lambda: runhue.Histogram(["a"]), "must hold numbers"),
-    (lambda: runhue.Histogram([[1], [1, 2]]), "cannot be put into bins"),
+    (lambda: runhue.Histogram([[1], [1, 2]]), "cannot become an array"),
     (lambda: runhue.Image(np.zeros((2, 2, 5))), r"must have shape .* got \(2, 2, 5\)"),
     (lambda: runhue.Image(np.zeros(7)), r"must have shape .* got \(7,\)"),
     (lambda: runhue.Image(np.zeros((0, 4))), "is empty"),
