@@ -27,6 +27,17 @@ class FileTooLarge(Problem):
         )
 
 
+class UploadTooSlow(Problem):
+    """The file did not come in time. Not 408: clients that send again after that are rare."""
+
+    status = 503
+    code = "upload_timeout"
+
+    def headers(self) -> dict[str, str]:
+        # What still comes of the body is of no use.
+        return {**super().headers(), "Connection": "close"}
+
+
 class HashMismatch(Problem):
     """The bytes that arrived are not those that were announced."""
 

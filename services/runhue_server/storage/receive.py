@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from runhue_server.intake.body import GRACE_SECONDS, SLOWEST_BYTES_PER_SECOND
-from runhue_server.intake.problems import BodyTooSlow, ClientGone, Malformed
-from runhue_server.storage.problems import FileTooLarge, HashMismatch, store_answers
+from runhue_server.intake.problems import BUSY_SECONDS, ClientGone, Malformed
+from runhue_server.storage.problems import FileTooLarge, HashMismatch, UploadTooSlow, store_answers
 from runhue_shared.blobs.configured import blob_store
 from runhue_shared.blobs.spool import Spool
 from runhue_shared.blobs.store import ANYTHING, Expected, StoredBlob
@@ -52,7 +52,7 @@ async def receive_blob(
     Raises:
         FileTooLarge: more than `max_bytes` came, or were announced.
         HashMismatch: the bytes are not the expected ones.
-        BodyTooSlow, ClientGone: it did not come whole.
+        UploadTooSlow, ClientGone: it did not come whole.
         Malformed: Content-MD5 is none.
         Unavailable: the store is full or away.
     """
@@ -99,10 +99,11 @@ async def _next(request: Request, started: float, size: int) -> Message:
         async with asyncio.timeout_at(started + GRACE_SECONDS + size / SLOWEST_BYTES_PER_SECOND):
             return await request.receive()
     except TimeoutError:
-        raise BodyTooSlow(
+        raise UploadTooSlow(
             f"{size} bytes of the file came in more than {GRACE_SECONDS:g} s",
             limit=SLOWEST_BYTES_PER_SECOND,
-            fix="send it again over a faster connection",
+            fix="send it again, faster",
+            retry_after=BUSY_SECONDS,
         ) from None
 
 

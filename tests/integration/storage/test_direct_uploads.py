@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from runhue_server.storage.problems import FileNotFound
 from runhue_server.storage.send import REDIRECT_BYTES
 from runhue_server.storage.targets import BlobOnly, RunFileAt
 from runhue_server.storage.uploads import Upload, run_owner
+from runhue_server.sweeper import stored_bytes
 from runhue_shared import db
 from runhue_shared.blobs.store import Expected
 from runhue_shared.db import blobs, run_files
@@ -154,6 +156,20 @@ def test_sweeping_takes_over_and_gives_up(run: LoggedRun, bucket: Bucket) -> Non
     assert waiting() == 0
     assert not bucket.objects("incoming")
     assert file_of_run(run.team_id, run.id, "a.txt").size == 3
+
+
+def test_the_sweeper_sweeps(run: LoggedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweeper's chore takes over what came, without holding up the others."""
+    monkeypatch.setattr(uploads.sweep, "__defaults__", (-60.0,))
+    httpx.put(address_for(run), content=b"abc")
+
+    deadline = time.monotonic() + 20
+    while paths_of(run) != ["a.txt"]:
+        assert stored_bytes.sweep_uploads() == []
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with stored_bytes._busy:  # its thread has ended
+        assert waiting() == 0
 
 
 def test_bytes_without_a_name(run: LoggedRun) -> None:
