@@ -72,9 +72,12 @@ def newest(client_of: Callable[[str], WandbClient]) -> WandbClient:
 def doors(stack: Stack) -> Iterator[Doors]:
     """Ways in with the stack's first key."""
     headers = {"Authorization": f"Bearer {stack.api_key}"}
-    with httpx.Client(base_url=stack.api_url, headers=headers, timeout=60) as http:
+    with (
+        httpx.Client(base_url=stack.api_url, headers=headers, timeout=60) as http,
+        Api(base_url=stack.api_url, api_key=stack.api_key) as api,
+    ):
         team = http.get("/api/v1/viewer").raise_for_status().json()["team"]
-        yield Doors(http, Api(base_url=stack.api_url, api_key=stack.api_key), team)
+        yield Doors(http, api, team)
 
 
 @pytest.fixture
