@@ -22,6 +22,7 @@ from runhue_shared.db.run_documents import (
     lock_documents,
     write_documents,
 )
+from runhue_shared.events import LogBatch
 from runhue_shared.series.points import SEQ_BITS
 from runhue_shared.series.values import is_json, json_text
 from runhue_shared.settings import Settings
@@ -33,10 +34,11 @@ SNAPSHOT_BYTES = 16 * 1024 * 1024
 
 @dataclass(slots=True)
 class _Seen:
-    """What this fold has of one run: the last snapshot of each client, in their order, and its writers."""
+    """What this fold has of one run: the last snapshot of each client, and the clients that finished."""
 
     writer: FoldingWriter
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
 
     def add(self, snapshot: Snapshot) -> None:
         held = self.snapshots.get(snapshot.client)
@@ -62,7 +64,8 @@ def fold_snapshots(
 ) -> None:
     """Compare clients' summaries with what is logged, rows of this transaction included; keep the last one.
 
-    Runs whose clients logged rows are looked at as well: what was set by hand may be what is logged now.
+    Runs whose clients logged rows or finished are looked at as well: what differed may be logged now, and
+    what was thought to be on its way will not come any more.
     """
     seen = _seen(rewound, limits, result)
     documents = _forget_rewound(tx, rewound)
@@ -83,15 +86,22 @@ def _seen(rewound: Rewound, limits: Settings, result: FoldedRecords) -> dict[int
     found: dict[int, _Seen] = {}
     for ready in rewound.batches:
         writer = ready.writer
-        if not ready.batch.summary_seen and (writer.client is None or ready.batch.rows is None):
+        if not ready.batch.summary_seen and (writer.client is None or not _moves(ready.batch)):
             continue
         of_run = found.setdefault(writer.run_id, _Seen(writer))
+        if ready.batch.finish:
+            of_run.ended.add(writer.client or "")
         for said in ready.batch.summary_seen:
             ord_ = ready.ord(said.seq)
             if ready.is_new(said.seq) and not is_taken_back(rewound.known.get(writer.run_id, ()), ord_):
                 values = _kept(writer, said.values, limits, result)
                 of_run.add(Snapshot(writer.run_id, writer.client or "", ord_, values))
     return found
+
+
+def _moves(batch: LogBatch) -> bool:
+    """Whether the batch can change what a summary that came before differs in."""
+    return batch.rows is not None or bool(batch.finish or batch.metrics)
 
 
 def _kept(
@@ -113,13 +123,11 @@ def _kept(
 
 
 def _facts(tx: Transaction, seen: Mapping[int, _Seen]) -> _Facts:
-    """Facts of the runs that can have edits: those with new summaries, and those with values set by hand."""
-    new = [run_id for run_id, one in seen.items() if one.snapshots]
-    moved = [run_id for run_id, one in seen.items() if not one.snapshots]
-    run_ids = [*new, *client_summaries.runs_with_manual_values(tx, moved)] if moved else new
+    run_ids = sorted(seen)
     if not run_ids:
         return _Facts()
     stored = client_summaries.snapshots_of_runs(tx, run_ids)
+    run_ids = [run_id for run_id in run_ids if seen[run_id].snapshots or run_id in stored]
     return _Facts(
         {run_id: {one.client: one for one in stored.get(run_id, [])} for run_id in run_ids},
         logged_leaves(tx, run_ids),
@@ -156,7 +164,13 @@ def _views(seen: _Seen, facts: _Facts) -> list[ClientView]:
     stored = facts.stored[run_id]
     now = {**stored, **{name: one for name, one in seen.snapshots.items() if _is_later(one, stored)}}
     return [
-        ClientView(one, stored.get(one.client), facts.logged[run_id], facts.clients[run_id])
+        ClientView(
+            one,
+            stored.get(one.client),
+            facts.logged[run_id],
+            facts.clients[run_id],
+            one.client in seen.ended,
+        )
         for one in sorted(now.values(), key=_ord)
     ]
 

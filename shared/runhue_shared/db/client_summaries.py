@@ -86,12 +86,6 @@ def manual_of_runs(
     return {run_id: (json.loads(summary), json.loads(ords)) for run_id, summary, ords in rows}
 
 
-def runs_with_manual_values(tx: Transaction, run_ids: Sequence[int]) -> list[int]:
-    """Those of the runs that have a summary value set by hand."""
-    rows = tx.execute("SELECT id FROM run WHERE id = ANY(%s) AND summary <> '{}'", (list(run_ids),))
-    return [run_id for (run_id,) in rows]
-
-
 def clients_of_runs(tx: Transaction, run_ids: Sequence[int]) -> dict[int, dict[int, str]]:
     """Per run its writers that are clients: number -> client. SDK writers and edits by the API are none."""
     found: dict[int, dict[int, str]] = {run_id: {} for run_id in run_ids}

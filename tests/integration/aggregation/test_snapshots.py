@@ -7,7 +7,7 @@ import pytest
 
 from runhue_shared import db
 from runhue_shared.db import documents
-from runhue_shared.events import LogBatch, MetricDefinition, Rewind, SummarySeen
+from runhue_shared.events import Finish, LogBatch, MetricDefinition, Rewind, SummarySeen
 from runhue_shared.settings import Settings, settings
 from tests.builders import Row, Run, batch_of, make_project, make_run, make_team
 from tests.integration.aggregation.folding import (
@@ -120,15 +120,52 @@ def test_a_summary_behind_its_rows_sets_nothing(run: Run) -> None:
 
 
 def test_a_summary_ahead_of_its_rows_is_right_at_the_end(run: Run) -> None:
-    """Rows that come after the summary that knows them take their value back from the manual ones."""
-    folded(run, seen(0, loss=0.5, _step=1))
-    assert summary(run)["loss"] == 0.5
+    """What the first rows will tell is not set by hand before them; what they do not tell is then."""
+    folded(run, seen(0, loss=0.5, best=1, _step=1))
+    assert manual(run) == {}
 
     folded(run, batch_of([(0, {"loss": 1.0}), (1, {"loss": 0.5})], seq_lo=1))
-    assert manual(run) == {}
+    assert manual(run) == {"best": 1}
 
     folded(run, batch_of([(2, {"loss": 0.25})], seq_lo=3))
     assert summary(run)["loss"] == 0.25
+
+
+def test_a_summary_ahead_of_its_rows_waits_with_what_was_logged_before(run: Run) -> None:
+    """A newer value of a logged metric is likely in a row on its way; at the latest the finish tells."""
+    folded(run, batch_of([(0, {"loss": 1.0, "acc": 0.5})]))
+
+    folded(run, seen(1, loss=0.1, acc=0.9, best=7, _step=9))
+    assert manual(run) == {"best": 7}
+
+    folded(run, batch_of([(9, {"loss": 0.1})], seq_lo=2))
+    assert manual(run) == {"best": 7, "acc": 0.9}
+
+    folded(run, seen(3, loss=0.05, acc=0.9, best=7, _step=12))
+    assert manual(run) == {"best": 7, "acc": 0.9}
+
+    folded(run, batch_of(seq_lo=4, finish=[Finish(4, 0, "finished", 1.0)]))
+    assert manual(run) == {"best": 7, "acc": 0.9, "loss": 0.05}
+
+
+def test_a_statistic_waits_for_its_definition(run: Run) -> None:
+    """Clients tell what they defined after the first rows: until then a minimum is no manual value."""
+    said = SummarySeen(0, {"loss": {"min": 1.0}, "_step": 0})
+    folded(run, batch_of([(0, {"loss": 1.0})], summary_seen=[said]))
+    assert manual(run) == {}
+
+    folded(run, batch_of(seq_lo=1, metrics=[MetricDefinition(1, "loss", summary=["min"])]))
+    assert (manual(run), summary(run)["loss.min"]) == ({}, 1.0)
+
+
+def test_a_statistic_that_nobody_defined_is_set_at_the_end(run: Run) -> None:
+    """A dict that only looks like a statistic is a manual value once the run ended."""
+    said = SummarySeen(0, {"loss": {"min": 3.0}, "_step": 0})
+    folded(run, batch_of([(0, {"loss": 1.0})], summary_seen=[said]))
+
+    folded(run, batch_of(seq_lo=1, finish=[Finish(1, 0, "finished", 1.0)]))
+
+    assert manual(run) == {"loss": {"min": 3.0}}
 
 
 def test_clients_that_share_a_run_do_not_pin_each_others_values(run: Run) -> None:
