@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-RunState = Literal["running", "finished", "failed", "crashed", "killed"]
+RunState = Literal["pending", "running", "preempting", "preempted", "finished", "failed", "crashed", "killed"]
 MetricValue = float | str | bool | None
 
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 Seconds = Annotated[float, Field(description="Unix seconds", examples=[1767225600.25])]
-State = Literal["running", "finished", "failed", "crashed", "killed"]
+State = Literal["pending", "running", "preempting", "preempted", "finished", "failed", "crashed", "killed"]
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """A double as JSON can carry it."""
 
