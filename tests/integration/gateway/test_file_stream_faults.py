@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 
 from runhue_server.gateway import file_stream, submit
 from runhue_server.gateway.service import Gateway
+from runhue_server.intake import liveness
 from runhue_server.intake.problems import InboxFull, SequenceGap, WriterNotFound
 from runhue_server.web import auth
 from runhue_shared import db
@@ -63,7 +64,7 @@ PLACES = {
     "the run": (file_stream, "find_session"),
     "the batch": (submit.Submitter, "submit"),
     "what is beside it": (file_stream, "_keep_beside"),
-    "a heartbeat": (file_stream.liveness, "hear"),
+    "a heartbeat": (liveness, "hear"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any, LiteralString
 
 import pytest
 
@@ -28,9 +29,9 @@ def poster(url: str) -> Iterator[Poster]:
         yield made
 
 
-def stored(columns: str, run: str = "r1") -> tuple[object, ...]:
+def stored(columns: LiteralString, run: str = "r1") -> tuple[Any, ...]:
     with db.transaction() as tx:
-        return tx.execute(f"SELECT {columns} FROM run WHERE public_id = %s", (run,)).fetchall()[0]  # type: ignore[call-overload]  # columns of the test
+        return tx.execute(f"SELECT {columns} FROM run WHERE public_id = %s", (run,)).fetchall()[0]
 
 
 def writers_of(run: str = "r1") -> int:
@@ -129,7 +130,7 @@ def test_a_summary_edited_by_id_wins(poster: Poster) -> None:
 
 def test_the_clients_own_config_defines_metrics_and_charts(poster: Poster) -> None:
     """`m` becomes metric definitions, `visualize` and class labels settings of media, sessions add to `e`."""
-    own = {
+    own: dict[str, Any] = {
         "e": {"w1": {"os": "Linux"}},
         "m": [{"1": "epoch", "6": [3]}, {"2": "val/*", "5": 1, "6": [1, 2], "7": [1, 4], "8": 2}],
         "visualize": {"pr": {"panel_type": "Vega2", "panel_config": {"panelDefId": "wandb/line/v0"}}},
