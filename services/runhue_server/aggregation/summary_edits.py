@@ -97,7 +97,24 @@ class ClientView:
         if self._shared and self.clients.get(leaf.writer_no) != self.now.client:
             return True
         same = value_type(value) == NUMBER if leaf.value is UNREAD else same_value(leaf.value, value)
+        if not same and self._is_said_in_other_letters(path, leaf):
+            return True
         return None if not same and self._is_ahead else same
+
+    def _is_said_in_other_letters(self, path: str, leaf: LoggedLeaf) -> bool:
+        """Whether the metric's last value stands in the summary under another spelling.
+
+        The client keeps each spelling of a metric with the value that was logged under it.
+        """
+        spellings = self._spellings[folded(path)]
+        return len(spellings) > 1 and any(same_value(leaf.value, value) for value in spellings)
+
+    @cached_property
+    def _spellings(self) -> Mapping[str, list[Any]]:  # any JSON values
+        by_metric: dict[str, list[Any]] = {}
+        for path, value in self._leaves.items():
+            by_metric.setdefault(folded(path), []).append(value)
+        return by_metric
 
     def _may_come(self, path: str) -> bool:
         """Whether the first rows, or the definition of a metric, are on their way; clients send it later."""

@@ -221,6 +221,16 @@ def test_a_flat_and_a_nested_key_of_one_name(run: Run) -> None:
     assert manual(run) == {}
 
 
+def test_spellings_of_one_metric_are_no_manual_values(run: Run) -> None:
+    """A client keeps My-Metric and my-metric apart; here they are one, and its last value was logged."""
+    rows: list[Row] = [(0, {"My-Metric": 1.5}), (1, {"my-metric": 2.5})]
+    values = {"My-Metric": 1.5, "my-metric": 2.5, "_step": 1}
+
+    folded(run, batch_of(rows, summary_seen=[SummarySeen(0, values)]))
+
+    assert manual(run) == {}
+
+
 def test_a_rewind_forgets_what_clients_said_before(run: Run) -> None:
     """Snapshots and their manual values before a rewind are gone, also those that come late; edits stay."""
     folded(
