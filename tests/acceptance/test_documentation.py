@@ -81,7 +81,7 @@ def test_the_readme_logs_and_colors(stack: Stack, api: runhue.Api, tmp_path: Pat
 
 def test_the_sdk_page_logs_reads_and_colors(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
     """A run is logged, read, edited, found by its config and colored as the page has it."""
-    logging, reading, coloring = snippets("docs/sdk.md")
+    logging, _, _, reading, coloring = snippets("docs/sdk.md")
     run_to_its_end(stack, tmp_path, logging)
     log_x = logging.replace("init(", 'init(id="x", name="first", ').replace(
         "0.01}", '0.02, "optimizer": "adam"}'
@@ -95,3 +95,20 @@ def test_the_sdk_page_logs_reads_and_colors(stack: Stack, api: runhue.Api, tmp_p
     assert api.run("mnist/x").summary["note"] == "checked"
     assert re.match(r"\d+ \(", first_lines(stack, tmp_path, coloring, 1)[0])
     assert api.workspace("mnist").color_settings.scale == "log"
+
+
+def test_the_sdk_page_logs_media_and_charts(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
+    """Its media and charts are rows, and files that can be read."""
+    _, media, charts, _, _ = snippets("docs/sdk.md")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.pt").write_bytes(b"weights")
+
+    run_to_its_end(stack, tmp_path, media)
+    run_to_its_end(stack, tmp_path, charts)
+
+    (run,) = api.runs("media")
+    assert run.file("checkpoints/last.pt").read() == b"weights"
+    assert {file.path.split("/")[1] for file in run.files("media/")} == {"images", "html", "table", "arrays"}
+    until(lambda: {"scene", "embedding"} <= set(run.refresh().summary))
+    (drawn,) = api.runs("charts")
+    assert {file.path.split("/")[1] for file in drawn.files()} == {"table"}
