@@ -26,6 +26,8 @@ ADOPT_SECONDS = 5.0
 GIVE_UP_SECONDS = tokens.PUT_SECONDS + 3600
 """Then an upload's address has expired, and what was put there is in the store whole."""
 
+INCOMING = "incoming"
+FEW = 3
 SWEEP_SECONDS = 300.0
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +55,7 @@ def addresses(team_id: int, uploads: Sequence[Upload], base_url: str) -> list[st
     Raises:
         StoreAway: the object store's credentials cannot be had right now.
     """
-    names = [f"incoming/{team_id}/{secrets.token_hex(16)}" for _ in uploads]
+    names = [f"{_folder(team_id, one.owner)}/{secrets.token_hex(16)}" for one in uploads]
     signed = blob_store().sign_puts(names, tokens.PUT_SECONDS) if uploads else []
     if signed is None:
         return [base_url + tokens.put_path(team_id, one.target, one.expected) for one in uploads]
@@ -79,17 +81,21 @@ def adopt(
     Raises:
         Unavailable: the object store is away; the sweeper takes over later what waits.
     """
-    if not blob_store().direct:
+    store = blob_store()
+    if not store.direct:
         return
     until = time.monotonic() + seconds
     tame = None if names is None else [tame_path(name) for name in names]
     with db.transaction() as tx:
         waiting = direct_uploads.of_owner(tx, team_id, owner, tame)
-    for upload in waiting:
-        if time.monotonic() > until:
-            return
-        with store_answers():
-            take_over(upload)
+    with store_answers():
+        # Many of a run that goes on are on their way: the one list tells more than asking for each.
+        came = set(store.arrived(_folder(team_id, owner))) if len(waiting) > FEW else None
+        for upload in waiting:
+            if time.monotonic() > until:
+                return
+            if came is None or upload.key in came:
+                take_over(upload)
 
 
 def take_over(upload: WaitingUpload) -> bool:
@@ -123,7 +129,7 @@ def sweep(age: float = SWEEP_SECONDS) -> None:
         StoreAway: the object store is not reachable.
     """
     store = blob_store()
-    keys = store.arrived(age)
+    keys = store.arrived(INCOMING, age)
     with db.transaction() as tx:
         waiting = direct_uploads.of_keys(tx, keys)
     for upload in waiting:
@@ -134,6 +140,10 @@ def sweep(age: float = SWEEP_SECONDS) -> None:
     with db.transaction() as tx:
         direct_uploads.forget_older_than(tx, GIVE_UP_SECONDS)
     store.forget_left_over(GIVE_UP_SECONDS)
+
+
+def _folder(team_id: int, owner: str) -> str:
+    return f"{INCOMING}/{team_id}/{owner.replace(':', '-')}"
 
 
 def _json(value: Target | Expected) -> str:

@@ -76,7 +76,7 @@ class LocalStore:
     def discard(self, key: str) -> None:
         """Nothing is put directly into a directory."""
 
-    def arrived(self, seconds: float) -> list[str]:  # noqa: ARG002  # BlobStore's
+    def arrived(self, folder: str, seconds: float | None = None) -> list[str]:  # noqa: ARG002  # BlobStore's
         return []
 
     def forget_left_over(self, seconds: float) -> None:

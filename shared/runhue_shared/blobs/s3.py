@@ -112,20 +112,19 @@ class BucketStore:
         with _errors():
             obstore.delete(self._store, key)
 
-    def arrived(self, seconds: float) -> list[str]:
-        return self._older_than("incoming", seconds)
-
     def forget_left_over(self, seconds: float) -> None:
         with disk_errors():
             forget_files(self.spool_directory, seconds)
-        for key in self._older_than(ADOPTED, seconds):
+        for key in self.arrived(ADOPTED, seconds):
             self.discard(key)
 
-    def _older_than(self, prefix: str, seconds: float) -> list[str]:
-        latest = datetime.now(UTC) - timedelta(seconds=seconds)
+    def arrived(self, folder: str, seconds: float | None = None) -> list[str]:
         with _errors():
-            pages = obstore.list(self._store, prefix)
-            return [found["path"] for page in pages for found in page if found["last_modified"] <= latest]
+            found = [entry for page in obstore.list(self._store, folder) for entry in page]
+        if seconds is not None:
+            latest = datetime.now(UTC) - timedelta(seconds=seconds)
+            found = [entry for entry in found if entry["last_modified"] <= latest]
+        return [entry["path"] for entry in found]
 
     def _holds(self, key: str, size: int) -> bool:
         try:

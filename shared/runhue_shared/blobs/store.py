@@ -104,8 +104,8 @@ class BlobStore(Protocol):
     def discard(self, key: str) -> None:
         """Throw away what was put under `key`, if anything."""
 
-    def arrived(self, seconds: float) -> list[str]:
-        """Keys under which something was put at least that long ago, and is still there."""
+    def arrived(self, folder: str, seconds: float | None = None) -> list[str]:
+        """Keys below `folder` under which something was put, at least that long ago, and is still there."""
 
     def forget_left_over(self, seconds: float) -> None:
         """Throw away what uploads that ended in a crash left behind, when it is older than that."""

@@ -87,6 +87,17 @@ def test_last_put_wins(run: LoggedRun) -> None:
     assert waiting() == 0
 
 
+def test_some_of_many(run: LoggedRun) -> None:
+    """Of many uploads that are on their way those that came are taken over, and others wait."""
+    addresses = [address_for(run, str(number)) for number in range(9)]
+    for address in addresses[::2]:
+        httpx.put(address, content=b"abc")
+
+    uploads.adopt(run.team_id, run_owner(run.id))
+
+    assert (paths_of(run), waiting()) == (["0", "2", "4", "6", "8"], 4)
+
+
 def test_wrong_bytes_are_thrown_away(run: LoggedRun, bucket: Bucket) -> None:
     """Bytes other than announced never become a file, and leave the bucket."""
     httpx.put(address_for(run, expected=Expected(sha256=b"x" * 32)), content=b"abc")
