@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import orjson
 
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
@@ -65,14 +66,14 @@ def history(
     Nested values are nested. Where there are more than `samples` rows they are spread evenly.
     """
     most = _samples(samples if samples is not None else MOST_SAMPLES if maxStep is not None else None)
-    return [json_text(row) for row in _rows(page_of(source)[1], most, None, minStep, maxStep)]
+    return [row_text(row) for row in _rows(page_of(source)[1], most, None, minStep, maxStep)]
 
 
 @FIELDS.answers("Run", "events")
 def events(source: Json, _context: Context, samples: int | None = None) -> list[str]:
     """Samples of the machine as JSON texts, in the order of their times."""
     with db.snapshot() as tx:
-        return [json_text(row) for row in events_for_client(tx, page_of(source)[1], _samples(samples))]
+        return [row_text(row) for row in events_for_client(tx, page_of(source)[1], _samples(samples))]
 
 
 @FIELDS.answers("Run", "sampledHistory")
@@ -109,6 +110,16 @@ def parquet_history(
 ) -> Json:
     """No history is kept in files: clients read what comes after the first live row here, so all of it."""
     return {"parquetUrls": [], "liveData": [{STEP_KEY: FIRST_STEP}]}
+
+
+def row_text(row: Json) -> str:
+    """The row as `json_text` has it, which takes fifty times as long where every value is plain."""
+    try:
+        text = orjson.dumps(row)
+    except (TypeError, ValueError):  # integers beyond 64 bits, half surrogate pairs
+        return json_text(row)
+    # NaN and infinities come as null; whether a null is one of them only the slow way tells
+    return json_text(row) if b"null" in text else text.decode()
 
 
 def _decoded(text: str) -> SampleSpec:

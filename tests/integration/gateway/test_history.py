@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from runhue_server.gateway.run_history import row_text
+from runhue_shared.series.values import json_text
 from tests.integration.gateway.conftest import Client
 from tests.integration.gateway.run_reading import BIG, ROWS, log_as_sdk, log_as_wandb
 
@@ -194,3 +198,21 @@ def test_a_run_without_rows_has_no_history(client: Client) -> None:
 
     assert (answer["history"], answer["sampledHistory"], answer["events"]) == ([], [[]], [])
     assert answer["historyKeys"]["lastStep"] == -1
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=3),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+            ),
+            max_leaves=4,
+        ),
+        max_size=3,
+    )
+)
+def test_the_fast_text_of_a_row_reads_like_the_exact_one(row: dict[str, Any]) -> None:
+    """Whatever is in it: doubles bit for bit, integers of any size, NaN and infinities, odd strings."""
+    assert repr(json.loads(row_text(row))) == repr(json.loads(json_text(row))) == repr(row)
