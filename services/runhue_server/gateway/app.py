@@ -2,6 +2,7 @@
 
 import contextlib
 from types import ModuleType
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,7 +27,7 @@ from runhue_server.gateway import (
     upsert,
     viewer,
 )
-from runhue_server.gateway.context import path_prefix
+from runhue_server.gateway.context import base_url_of, path_prefix
 from runhue_server.gateway.engine import Engine
 from runhue_server.gateway.graphql_route import GraphqlRoute
 from runhue_server.gateway.service import Gateway
@@ -85,6 +86,8 @@ def _everything_else(gateway: Gateway) -> BaseRoute:
     """404 as JSON, which turns the client's own telemetry off; what holders of keys ask for is counted."""
 
     async def not_here(request: Request) -> Response:
+        if request.method == "OPTIONS" and (allowed := _own_origin(request, gateway)):
+            return Response(status_code=204, headers=allowed)
         first, _, rest = request.path_params["path"].partition("/")
         if first not in QUIET:
             with contextlib.suppress(Problem, *SERVERS_AWAY):
@@ -95,6 +98,19 @@ def _everything_else(gateway: Gateway) -> BaseRoute:
         return JSONResponse({"errors": [{"message": "this server has no such path"}]}, 404)
 
     return Route("/{path:path}", not_here, methods=METHODS)
+
+
+def _own_origin(request: Request, gateway: Gateway) -> dict[str, str]:
+    """Leave for pages of this very address, which need none: `wandb verify` looks for it. Others get none."""
+    origin = request.headers.get("origin", "")
+    address = urlsplit(base_url_of(request, gateway.settings))
+    if origin != f"{address.scheme}://{address.netloc}":
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": "GET, PUT",
+        "Vary": "Origin",
+    }
 
 
 class Prefixed:

@@ -102,6 +102,17 @@ def test_unknown_paths_are_counted_without_names(client: Client, gateway: Gatewa
     assert counted(gateway) == {("path", "POST /proxy/...")}
 
 
+@pytest.mark.parametrize(("origin", "status"), [(None, 204), ("https://evil.example", 404)])
+def test_pages_of_other_addresses_get_no_leave(url: str, origin: str | None, status: int) -> None:
+    """A page of this address may ask across origins, as `wandb verify` checks; no other may."""
+    headers = {"Origin": origin or url, "Access-Control-Request-Method": "GET"}
+
+    answer = httpx.options(f"{url}/files/main/p/r/f", headers=headers, trust_env=False)
+
+    assert answer.status_code == status
+    assert answer.headers.get("Access-Control-Allow-Origin") == (None if origin else url)
+
+
 def test_oldest_clients_probe_types_that_they_fail_without(client: Client) -> None:
     """Each type that 0.19.11 looks into while it logs and syncs is there, with fields."""
     kinds = {

@@ -32,7 +32,7 @@ OPERATIONS = {
     "GetAutomations": f"""scope: viewer {{ projects(after: $a, first: $n) {{ {PAGE}
         edges {{ node {{ __typename triggers {{ id name scope {{ __typename }} }} }} }} }} }}""",
     "GetEntityAutomations": f"""scope: entity(name: $e) {{
-        triggers(after: $a, first: $n, order: $o, filters: $f) {{ {PAGE} edges {{ node {{ id name }} }} }} }}""",
+        triggers(after: $a, first: $n, order: $o, filters: $f) {{ {PAGE} edges {{ node {{ id }} }} }} }}""",
     "SearchUsers": f"""users(query: $q) {{ edges {{ node {{ {USER}
         teams {{ edges {{ node {{ name }} }} }} }} }} }}""",
     "Models": "models(first: 10, entityName: $e) { edges { node { id name description } } }",
