@@ -46,6 +46,7 @@ SETTLED_SECONDS = 60.0
 EARLIEST_START = 946_684_800.0
 """The year 2000; an earlier start is a clock that was never set."""
 
+_NESTING = frozenset({dict, list})
 _PLAIN_LINE = re.compile(r"(ERROR )?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)Z? ?(.*)", re.DOTALL)
 
 Row = tuple[int, int, dict[str, Any]]
@@ -73,17 +74,24 @@ class _Cut:
         self.summary: list[SummarySeen] = []
         self.finish: list[Finish] = []
         self._keys: set[str] = set()
+        self._orders: dict[frozenset[str], tuple[str, ...]] = {}
 
     def next_seq(self) -> int:
         self.records += 1
         return self.seq_lo + self.records - 1
 
     def add_row(self, to: list[Row], step: int, values: dict[str, Any], length: int) -> None:
-        to.append((self.records, step, values))
+        """Add a row; those with the same keys get them in one order, as the client's maps have none."""
+        names = frozenset(values)
+        order = self._orders.get(names)
+        if order is None:
+            order = self._orders[names] = tuple(values)
+            new = names - self._keys
+            self._keys |= new
+            self.size += NEW_KEY_BYTES * len(new)
+        to.append((self.records, step, {name: values[name] for name in order}))
         self.records += 1
-        new = values.keys() - self._keys
-        self._keys |= new
-        self.size += length + ROW_BYTES + NEW_KEY_BYTES * len(new)
+        self.size += length + ROW_BYTES
 
     def batch(self) -> LogBatch:
         """A batch says at least one seq, also when all it has to tell is in the marks."""
@@ -200,6 +208,7 @@ class Translation:
         return told if EARLIEST_START < told < self._now - SETTLED_SECONDS else self._now
 
     def _values(self, line: str) -> dict[str, Any] | None:
+        """The values of a row, still nested; None for a line that cannot be read."""
         values = self._read(line)
         if values is not None:
             values.pop(MARKER_KEY, None)
@@ -215,14 +224,18 @@ class Translation:
         except Unreadable as unreadable:
             self._refuse(unreadable.code, "", str(unreadable))
             return None
-        deepest = self._limits.max_json_depth
-        if line.count("{") + line.count("[") > deepest:
-            for key in [key for key, value in values.items() if not is_json(value, deepest)]:
-                del values[key]
-                self._refuse(
-                    "json_too_deep", key, f"{key[:80]!r} is nested deeper than {deepest}: log it flatter"
-                )
+        if not _NESTING.isdisjoint(map(type, values.values())):
+            self._drop_too_deep(values, line)
         return values
+
+    def _drop_too_deep(self, values: dict[str, Any], line: str) -> None:
+        deepest = self._limits.max_json_depth
+        if line.count("{") + line.count("[") <= deepest:
+            return
+        for key in [key for key, value in values.items() if not is_json(value, deepest)]:
+            del values[key]
+            message = f"{key[:80]!r} is nested deeper than {deepest}: log it flatter"
+            self._refuse("json_too_deep", key, message)
 
     def _step(self, told: Any, number: int) -> int | None:  # JSON
         step = number
@@ -258,11 +271,15 @@ class Translation:
         if not isinstance(told, float | int) or not EARLIEST_START < told < self._now + SETTLED_SECONDS:
             return
         if self._marks.time == 0.0:
-            runtime = values.get(RUNTIME_KEY)
-            began = told - (runtime if isinstance(runtime, float | int) and 0 <= runtime < told else 0.0)
-            if EARLIEST_START < began < self._session.started_at - 1.0:
-                self.started_at = self._began = float(began)
-        self._marks.time = max(self._marks.time, float(told))
+            self._note_start(float(told), values.get(RUNTIME_KEY))
+        if told > self._marks.time:
+            self._marks.time = float(told)
+
+    def _note_start(self, told: float, runtime: Any) -> None:  # JSON
+        """The session's first row says when the run began, which matters if that is long ago."""
+        began = told - (runtime if isinstance(runtime, float | int) and 0 <= runtime < told else 0.0)
+        if EARLIEST_START < began < self._session.started_at - 1.0:
+            self.started_at = self._began = float(began)
 
     def _refuse(self, code: str, field: str, message: str) -> None:
         self.refused[Refusal(code, field, message)] += 1

@@ -16,7 +16,8 @@ import sys, wandb
 run = wandb.init(project=sys.argv[1], id="r1", name="first", config={"lr": 0.1, "nested": {"a": {"b": 1}}},
                  tags=["t1"], notes="hello", group="g1", job_type="train")
 run.define_metric("val/*", step_metric="epoch", summary="min")
-values = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, float("nan"), float("inf"), 2**53 + 1, -5, True, None, "x"]
+values = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, float("nan"), float("inf"), 2**53 + 1, -5, True, None]
+values.append("text")
 for step, value in enumerate(values):
     run.log({"v": value, "deep": {"x": {"y": step}}, "a.b": step, "weird key!": step,
              "val/loss": 1 / (step + 1), "epoch": step, "list": [1, 2.5]})
