@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from runhue_server.gateway import ids
+from runhue_server.gateway.artifact_edits import forget
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
 from runhue_server.web.problems import Forbidden, Invalid, NotFound
@@ -52,9 +53,7 @@ def delete_run(_source: None, context: Context, input: Json | None = None) -> Js
 def _delete_artifacts(tx: db.Transaction, run_id: int) -> None:
     while made := artifacts.artifacts_of_run(tx, run_id, "output", DELETED_AT_ONCE):
         for artifact in made:
-            for member in artifacts.memberships(tx, artifact.id):
-                artifacts.leave_collection(tx, member.collection_id, artifact.id)
-            artifacts.delete(tx, artifact.id)
+            forget(tx, artifact.id)
 
 
 @FIELDS.answers("Mutation", "stopRun")

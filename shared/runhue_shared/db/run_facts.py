@@ -51,7 +51,8 @@ def line_counts(tx: Transaction, run_ids: Sequence[int]) -> dict[int, LineCounts
         " LEFT JOIN LATERAL (SELECT max(v.n) AS n FROM run_metric v JOIN metric m ON m.id = v.metric_id"
         "  WHERE v.run_id = r.id AND m.stream = 'history' AND m.folded = '_step') h ON true"
         " LEFT JOIN LATERAL (SELECT max(v.n) AS n FROM run_metric v JOIN metric m ON m.id = v.metric_id"
-        "  WHERE v.run_id = r.id AND m.stream = 'system' AND m.folded = '_step') e ON true WHERE r.id = ANY(%s)",
+        "  WHERE v.run_id = r.id AND m.stream = 'system' AND m.folded = '_step') e ON true"
+        " WHERE r.id = ANY(%s)",
         (list(run_ids),),
     )
     return {row[0]: LineCounts(*row[1:]) for row in rows}

@@ -138,6 +138,16 @@ if hasattr(made, "stop"):
 """
 
 DELETE = """
+maker = wandb.init(project=project, id="maker")
+artifact = wandb.Artifact("data", "dataset")
+with artifact.new_file("x.txt") as file:
+    file.write("x")
+maker.log_artifact(artifact).wait()
+maker.finish()
+named = lambda: wandb.Api().artifact(f"{place}/data:latest").name
+out["named"] = [named()]
+run_now("maker").delete(delete_artifacts=True)
+out["named"].append(refused(named))
 run = run_now()
 run.delete()
 run.delete(delete_artifacts=True)
@@ -302,10 +312,12 @@ def test_a_run_is_changed_and_deleted(client: WandbClient, project: str, doors: 
         0.05,
     )
 
-    gone = answer(client, DELETE, project)["gone"]
+    out = answer(client, DELETE, project)
 
-    assert "Could not find run" in gone[0]
-    assert sorted(gone[1]) == ["made", "r2"]
+    assert "Could not find run" in out["gone"][0]
+    assert sorted(out["gone"][1]) == ["made", "r2"]
+    assert out["named"][0] == "data:v0"
+    assert out["named"][1] is not None
 
 
 def test_what_the_wandb_client_logs_our_own_api_reads(client: WandbClient, logged: str, doors: Doors) -> None:

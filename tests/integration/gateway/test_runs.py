@@ -115,8 +115,8 @@ def fifty(client: Client) -> None:
         for number in range(49):
             run = make_run(tx, project, f"r{number}", writers=0)
             tx.execute(
-                "INSERT INTO run_metric"
-                " (team_id, run_id, metric_id, type, n, first_step, last_step, last_ord, last) VALUES (%s, %s, %s, 'number', 1, 0, 0, 0, %s)",
+                "INSERT INTO run_metric (team_id, run_id, metric_id, type, n, first_step, last_step,"
+                " last_ord, last) VALUES (%s, %s, %s, 'number', 1, 0, 0, 0, %s)",
                 (run.team_id, run.id, metric, number),
             )
 
