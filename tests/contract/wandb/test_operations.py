@@ -44,12 +44,14 @@ NOT_OURS_EITHER = frozenset(
         "GetSweepAgent",
         "GetSweepAgents",
         "GetAgentRuns",
-        # people, invitations and organizations of the vendor's service
+        # people, their keys, invitations and organizations of the vendor's service
         "CreateTeam",
         "CreateInvite",
         "DeleteInvite",
         "CreateServiceAccount",
         "CreateUserFromAdmin",
+        "GenerateApiKey",
+        "DeleteApiKey",
         "FetchOrgInfoFromEntity",
         "FetchOrganization",
         "FetchOrgEntityFromEntity",
