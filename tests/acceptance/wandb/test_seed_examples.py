@@ -285,8 +285,34 @@ def test_a_documented_scene_has_its_vectors(stored: Stored) -> None:
     ]
 
 
-@pytest.mark.parametrize("example", ["s000_metric_colors", "s001_key_colors", "s002_color_code_runs"])
-def test_the_recipes_for_colors_run(stored: Stored, example: str) -> None:
-    """The scripts that set run colors log to projects of their own, and none of those runs is among these."""
-    assert said_by(example, "ONLY_RUNHUE") == '"wandb has no API for run colors"'
-    assert stored.runs(OURS, example) == []
+@pytest.mark.parametrize(
+    ("project", "key", "palette", "buckets"),
+    [
+        ("seeds-colors", {"source": "default", "name": "step"}, "default", 2),
+        ("seeds-keys", {"source": "metric", "name": "loss"}, "cvd-other", 4),
+        ("seeds-buckets", {"source": "metric", "name": "acc"}, "default", 8),
+    ],
+)
+def test_the_recipes_for_colors_leave_what_they_set(
+    stored: Stored, project: str, key: Value, palette: str, buckets: int
+) -> None:
+    """The last settings of each script are the workspace's, and every run of the project has a color."""
+    workspace = stored.get(f"/api/v1/projects/{stored.team}/{project}")["default_workspace"]
+    coloring = stored.get(f"/api/v1/workspaces/{workspace}/coloring")
+
+    settings = coloring["settings"]
+    assert {name: settings["key"][name] for name in key} == key
+    assert (settings["palette"], settings["buckets"]) == (palette, buckets)
+    assert coloring["population"] == len(coloring["runs"]) > 3
+    assert all(run["color"] for run in coloring["runs"])
+
+
+def test_the_best_accuracy_is_in_the_last_of_evenly_spread_buckets(stored: Stored) -> None:
+    """Boundaries are evenly spread between the lowest and highest accuracy; the highest is in the last."""
+    workspace = stored.get(f"/api/v1/projects/{stored.team}/seeds-buckets")["default_workspace"]
+    coloring = stored.get(f"/api/v1/workspaces/{workspace}/coloring")
+
+    labels = [bucket["label"] for bucket in coloring["legend"]["buckets"]]
+    assert (labels[0], labels[-1]) == ("Min - 0.5542", "0.8995 - Max")
+    best = max(coloring["runs"], key=lambda run: run["value"])
+    assert (best["value"], best["bucket"]) == (0.957, 8)
