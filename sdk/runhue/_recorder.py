@@ -96,15 +96,15 @@ class Recorder:
 
     def _converted(self, values: Mapping[str, Any], step: int | None) -> dict[str, Any]:
         """The plain form of a row's values, or of the summary's; their files are recorded ahead of it."""
-        if step != self._counted_step:
-            self._counted_step, self._counts = step, {}
+        counts = self._counts if step == self._counted_step else {}
         with FileStage(self.spool.files, self._shown) as stage:
-            row = LoggedRow(step, stage, self._counts)
+            row = LoggedRow(step, stage, counts)
             values = plain_row(values, row)
         for record in stage.records:
             self._append(record)
         stage.recorded()
-        self._counts = row.counts
+        if step is not None:
+            self._counted_step, self._counts = step, row.counts
         return values
 
     def _log_row(self, values: dict[str, Any], shape: int) -> None:
@@ -195,14 +195,21 @@ class Recorder:
         return changed
 
     def save_files(self, files: Iterable[tuple[Path, str]]) -> None:
-        """Record files of the run, each with its path in it, as they are now."""
+        """Record files of the run, each with its path in it, as they are now.
+
+        Raises:
+            BadMedia: one cannot be read; none is recorded.
+        """
         with self.lock:
             self._check_open()
-            with FileStage(self.spool.files, self._shown) as stage:
-                for source, path in files:
-                    stage.put(source, path)
-            for record in stage.records:
-                self._append(record)
+            stage = FileStage(self.spool.files, self._shown)
+        with stage:  # without the lock: a large file must not hold up a log()
+            for source, path in files:
+                stage.put(source, path)
+            with self.lock:
+                self._check_open()
+                for record in stage.records:
+                    self._append(record)
 
     def latest(self) -> dict[str, Any]:
         """The last logged value of each key, as this process knows it."""

@@ -32,7 +32,8 @@ class SavedFiles:
         self._keep = keep
         self._warn = warn
         self._lock = threading.Lock()
-        self._live: dict[Path, tuple[str, State]] = {}
+        self._keeping = threading.Lock()
+        self._live: dict[Path, tuple[str, State | None]] = {}
         self._at_end: dict[Path, str] = {}
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -73,7 +74,7 @@ class SavedFiles:
 
     def forget(self) -> None:
         """In the child of a fork: the files are the parent's."""
-        self._lock = threading.Lock()
+        self._lock, self._keeping = threading.Lock(), threading.Lock()
         self._live, self._at_end = {}, {}
         self._watcher = None
 
@@ -96,7 +97,8 @@ class SavedFiles:
                 self._at_end.update(files)
             return
         states = {path: _state(path) for path, _ in files}
-        self._keep(files)
+        with self._keeping:  # what is read later is recorded later
+            self._keep(files)
         if policy == "live" and files:
             with self._lock:
                 self._live.update({path: (name, states[path]) for path, name in files})
@@ -117,7 +119,7 @@ class SavedFiles:
             changed = {}
             for path, (name, before) in self._live.items():
                 state = _state(path)
-                if state not in {before, None}:
+                if state is not None and state != before:
                     changed[path] = name
                     self._live[path] = (name, state)
         self._keep_each(changed.items())
@@ -126,7 +128,8 @@ class SavedFiles:
         """Keep files one by one: one that is gone must not stop the others, nor the training."""
         for path, name in files:
             try:
-                self._keep([(path, name)])
+                with self._keeping:
+                    self._keep([(path, name)])
             except (RunhueError, OSError) as error:
                 self._warn(f"save: {path} is not kept: {error}")
 
