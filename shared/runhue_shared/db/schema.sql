@@ -984,6 +984,7 @@ CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, pa
 CREATE INDEX run_file_by_blob ON public.run_file USING btree (team_id, sha256);
 CREATE INDEX run_live ON public.run USING btree (project_id) WHERE (state = 'running'::text);
 CREATE INDEX run_metric_by_metric ON public.run_metric USING btree (metric_id, type);
+CREATE INDEX run_preempting ON public.run USING btree (heartbeat_at) WHERE (state = 'preempting'::text);
 CREATE INDEX run_running ON public.run USING btree (heartbeat_at) WHERE (state = 'running'::text);
 CREATE INDEX run_summary_by_metric ON public.run_summary USING btree (metric_id, type);
 CREATE INDEX run_tail_by_part ON public.run_tail USING btree (part);

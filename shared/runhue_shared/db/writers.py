@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from psycopg import sql
+
 from runhue_shared.db import Transaction, outbox
 
 
@@ -191,16 +193,30 @@ def note_heartbeats(tx: Transaction, older_than: float) -> None:
 
 
 def crash_silent(tx: Transaction, timeout: float) -> list[ChangedRun]:
-    """Running runs nobody spoke for in `timeout` seconds become crashed as of their last sign of life."""
-    rows = tx.execute(
-        "UPDATE run r SET state = 'crashed', finished_at = r.heartbeat_at WHERE r.id IN ("
-        " SELECT q.id FROM run q WHERE q.state = 'running' AND q.deleted_at IS NULL"
-        "  AND q.heartbeat_at < now() - make_interval(secs => %s) AND NOT EXISTS (SELECT 1 FROM run_writer w"
-        "   WHERE w.run_id = q.id AND w.last_seen_at >= now() - make_interval(secs => %s))"
-        "  LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED) RETURNING r.id, r.project_id",
-        (timeout, timeout),
-    )
-    return [ChangedRun(*row) for row in rows]
+    """Running runs nobody spoke for in `timeout` seconds become crashed as of their last sign of life.
+
+    Those that had said that they are about to be preempted were.
+    """
+    return [
+        *_end_silent(tx, timeout, "running", "crashed"),
+        *_end_silent(tx, timeout, "preempting", "preempted"),
+    ]
+
+
+_SILENT = sql.SQL(
+    "UPDATE run r SET state = {end}, finished_at = r.heartbeat_at WHERE r.id IN ("
+    " SELECT q.id FROM run q WHERE q.state = {state} AND q.deleted_at IS NULL"
+    "  AND q.heartbeat_at < now() - make_interval(secs => %(timeout)s) AND NOT EXISTS ("
+    "   SELECT 1 FROM run_writer w WHERE w.run_id = q.id"
+    "   AND w.last_seen_at >= now() - make_interval(secs => %(timeout)s))"
+    "  LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED) RETURNING r.id, r.project_id"
+)
+
+
+def _end_silent(tx: Transaction, timeout: float, state: str, end: str) -> list[ChangedRun]:
+    # Each state has an index of its own, which is found by the literal only.
+    statement = _SILENT.format(state=sql.Literal(state), end=sql.Literal(end))
+    return [ChangedRun(*row) for row in tx.execute(statement, {"timeout": timeout})]
 
 
 def parts_with_tails(tx: Transaction) -> list[int]:

@@ -122,6 +122,16 @@ def test_silent_run_becomes_crashed_once(silent_run: int, monkeypatch: pytest.Mo
     assert events == [{"type": "run", "run_id": "silent", "state": "crashed", "name": "silent"}]
 
 
+def test_silent_run_that_was_to_be_preempted_was(silent_run: int) -> None:
+    """A run that said it is about to be preempted, and then nothing, is preempted."""
+    with db.transaction() as tx:
+        tx.execute("UPDATE run SET state = 'preempting' WHERE id = %s", (silent_run,))
+
+    loop.crash_silent_runs()
+
+    assert states()["silent"] == ("preempted", True)
+
+
 def test_one_writer_that_speaks_keeps_a_run_alive(silent_run: int) -> None:
     """A run of several processes is alive as long as one of them is."""
     with db.transaction() as tx:
