@@ -141,7 +141,10 @@ def asked(client: Client, monkeypatch: pytest.MonkeyPatch, fields: str, first: i
     with counting(monkeypatch) as statements:
         nodes = client.ask(LIST.replace("FIELDS", fields), first=first)["project"]["runs"]["edges"]
     assert len(nodes) == first
-    return statements
+    # Other threads work too: they look keys up and keep heartbeats.
+    return [
+        told for told in statements if told.startswith("SELECT") and "run" in told and "api_key" not in told
+    ]
 
 
 def test_a_page_costs_the_same_for_two_runs_and_for_fifty(
