@@ -316,7 +316,7 @@ def test_a_run_is_changed_and_deleted(client: WandbClient, project: str, doors: 
 
     assert "Could not find run" in out["gone"][0]
     assert sorted(out["gone"][1]) == ["made", "r2"]
-    assert out["named"][0] == "data:v0"
+    assert out["named"][0] == "data:latest"
     assert out["named"][1] is not None
 
 
