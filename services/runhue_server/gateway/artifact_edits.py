@@ -72,16 +72,8 @@ def delete(_source: None, context: Context, input: Json | None = None) -> Json: 
             raise StillNamed(
                 f"the artifact has aliases: {names}", field="deleteAliases", fix="delete them with it"
             )
-        forget(tx, found.id)
+        artifact_versions.forget(tx, found.id)
     return {"artifact": {"id": ids.encode("Artifact", found.id)}}
-
-
-def forget(tx: Transaction, artifact_id: int) -> None:
-    """Take the artifact out of its collections and forget its content."""
-    for member in artifact_versions.memberships(tx, artifact_id):
-        artifact_collections.lock(tx, member.collection_id)
-        artifact_versions.leave_collection(tx, member.collection_id, artifact_id)
-    artifacts.delete(tx, artifact_id)
 
 
 @FIELDS.answers("Mutation", "addAliases")

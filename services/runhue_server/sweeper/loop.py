@@ -9,7 +9,7 @@ import structlog
 
 from runhue_server.sweeper.stored_bytes import sweep_uploads
 from runhue_shared import db
-from runhue_shared.db import colors, inbox, outbox, writers
+from runhue_shared.db import artifact_versions, colors, inbox, outbox, writers
 from runhue_shared.messages import LogBatchStored, Message, OutboxFilled, RunTailGrown, ScalesDirty
 from runhue_shared.queue import enqueue
 from runhue_shared.settings import settings
@@ -23,6 +23,7 @@ HEARTBEAT_AGE_SECONDS = 10.0
 REUNION_SECONDS = 60.0
 FORGET_SECONDS = 60.0
 UPLOADS_SECONDS = 60.0
+EXPIRED_AT_ONCE = 100
 
 _log = structlog.get_logger(__name__)
 
@@ -75,6 +76,13 @@ def forget_old() -> list[Message]:
     return []
 
 
+def forget_expired_artifacts() -> list[Message]:
+    """Artifacts that were to be kept for a time only go when it is over."""
+    with db.transaction() as tx:
+        artifact_versions.forget_expired(tx, EXPIRED_AT_ONCE)
+    return []
+
+
 @dataclass
 class Chore:
     """Something to do every `interval` seconds (0: each sweep). One failing does not stop the others."""
@@ -118,6 +126,7 @@ def chores() -> list[Chore]:
         # Writers that could not reach us are not silent: they get time to speak again.
         Chore(crash_silent_runs, LIVENESS_SECONDS, min(settings().heartbeat_timeout, REUNION_SECONDS)),
         Chore(forget_old, FORGET_SECONDS),
+        Chore(forget_expired_artifacts, FORGET_SECONDS),
         Chore(sweep_uploads, UPLOADS_SECONDS),
     ]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from psycopg.rows import class_row
 
-from runhue_shared.db import Transaction
+from runhue_shared.db import Transaction, artifact_collections, artifacts
 
 LATEST = "latest"
 """The alias that always is with the newest version of a collection."""
@@ -211,3 +211,19 @@ def leave_collection(tx: Transaction, collection_id: int, artifact_id: int) -> N
         " ORDER BY version DESC LIMIT 1 ON CONFLICT DO NOTHING",
         (LATEST, collection_id),
     )
+
+
+def forget(tx: Transaction, artifact_id: int) -> None:
+    """Take the artifact out of its collections and forget its content. Idempotent."""
+    for member in memberships(tx, artifact_id):
+        artifact_collections.lock(tx, member.collection_id)
+        leave_collection(tx, member.collection_id, artifact_id)
+    artifacts.delete(tx, artifact_id)
+
+
+def forget_expired(tx: Transaction, limit: int) -> int:
+    """Forget up to `limit` artifacts that are older than they were to be kept; returns how many."""
+    found = artifacts.expired(tx, limit)
+    for artifact_id in found:
+        forget(tx, artifact_id)
+    return len(found)
