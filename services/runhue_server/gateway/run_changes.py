@@ -5,12 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 from runhue_server.gateway import ids
-from runhue_server.gateway.artifact_edits import forget
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
 from runhue_server.web.problems import Forbidden, Invalid, NotFound
 from runhue_shared import db
-from runhue_shared.db import artifacts, colors, runs, writers
+from runhue_shared.db import artifact_versions, artifacts, colors, runs, writers
 from runhue_shared.db.keys import Scope
 from runhue_shared.db.runs import RunPlace
 from runhue_shared.messages import OutboxFilled, ScalesDirty
@@ -53,7 +52,7 @@ def delete_run(_source: None, context: Context, input: Json | None = None) -> Js
 def _delete_artifacts(tx: db.Transaction, run_id: int) -> None:
     while made := artifacts.artifacts_of_run(tx, run_id, "output", DELETED_AT_ONCE):
         for artifact in made:
-            forget(tx, artifact.id)
+            artifact_versions.forget(tx, artifact.id)
 
 
 @FIELDS.answers("Mutation", "stopRun")
