@@ -7,6 +7,7 @@ a call that fails leaves nothing behind.
 import hashlib
 import itertools
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,8 @@ from runhue._errors import BadMedia
 
 FILES = "files"
 COPY_BYTES = 1024 * 1024
+KNOWN_CONTENTS = 10_000
+"""Contents remembered as kept; the oldest is forgotten, and written again when it comes again."""
 
 
 class SpoolFiles:
@@ -31,6 +34,7 @@ class SpoolFiles:
         self._folder = None if folder is None else folder / FILES
         self._numbers = itertools.count()
         self._names: dict[str, str] = {}
+        self._lock = threading.RLock()  # run.save() and log() keep files at once
 
     def put(self, content: bytes | Path) -> tuple[str, str, int]:
         """Keep the bytes; (name in the folder, sha256 in hex, size).
@@ -51,8 +55,15 @@ class SpoolFiles:
         else:
             sha256, size = self._write(content, name)
             self._link(sha256, name)
-        self._names[sha256] = name
+        self._remember(sha256, name)
         return name, sha256, size
+
+    def _remember(self, sha256: str, name: str) -> None:
+        with self._lock:
+            self._names.pop(sha256, None)
+            self._names[sha256] = name
+            if len(self._names) > KNOWN_CONTENTS:
+                del self._names[next(iter(self._names))]
 
     def _write(self, content: bytes | Path, name: str) -> tuple[str, int]:
         assert self._folder is not None  # noqa: S101  # put() returned before, without one
@@ -146,12 +157,12 @@ class FileStage:
             if isinstance(record, records.MediaShown):
                 self._shown[record.kind, record.key] = record.value
 
-    def discard(self) -> None:
-        """Take back the bytes that were kept."""
-        for record in self.records:
+    def discard(self, since: int = 0) -> None:
+        """Take back the bytes that were kept, those of the first `since` records excepted."""
+        for record in self.records[since:]:
             if isinstance(record, records.FileSaved):
                 self._files.drop(record.name)
-        self.records.clear()
+        del self.records[since:]
 
 
 def _say_nothing(_: str) -> None:

@@ -99,7 +99,12 @@ class Recorder:
         counts = self._counts if step == self._counted_step else {}
         with FileStage(self.spool.files, self._shown) as stage:
             row = LoggedRow(step, stage, counts)
-            values = plain_row(values, row)
+            try:
+                values = plain_row(values, row)
+            except OSError:
+                stage.discard()
+                row = LoggedRow(step, stage, counts)
+                values = _what_can_be_kept(values, row)
         for record in stage.records:
             self._append(record)
         stage.recorded()
@@ -271,6 +276,19 @@ class Recorder:
                 self.latest()
                 self._shapes.clear()
             return self._shapes.setdefault(tuple(values), len(self._shapes))
+
+
+def _what_can_be_kept(values: Mapping[str, Any], row: LoggedRow) -> dict[str, Any]:
+    """The plain form of those values whose files can be written: a full disk must not end a training."""
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        before = len(row.stage.records)
+        try:
+            kept.update(plain_row({key: value}, row))
+        except OSError as error:
+            row.stage.discard(before)
+            row.stage.warn(f"{key} is not logged, its file cannot be written: {error.strerror or error}")
+    return kept
 
 
 def _as_dict(values: object) -> dict[str, Any]:

@@ -13,6 +13,9 @@ SavePolicy = Literal["live", "now", "end"]
 LOOK_SECONDS = 5.0
 """How often a file saved `live` is looked at."""
 
+LAST_LOOK_SECONDS = 60.0
+"""How long `finish()` waits for a copy that is being made."""
+
 State = tuple[int, int]
 """(time of the last change in ns, size): another one means that the file changed."""
 
@@ -31,8 +34,9 @@ class SavedFiles:
         self._own_folder = own_folder
         self._keep = keep
         self._warn = warn
-        self._lock = threading.Lock()
-        self._keeping = threading.Lock()
+        # A signal handler that finishes the run may find itself inside of save().
+        self._lock = threading.RLock()
+        self._keeping = threading.RLock()
         self._live: dict[Path, tuple[str, State | None]] = {}
         self._at_end: dict[Path, str] = {}
         self._stopping = threading.Event()
@@ -67,6 +71,8 @@ class SavedFiles:
     def finish(self) -> None:
         """Take the files that are saved at the end, and what changed last."""
         self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join(LAST_LOOK_SECONDS)
         self._look()
         with self._lock:
             at_end, self._at_end = self._at_end, {}
@@ -74,7 +80,7 @@ class SavedFiles:
 
     def forget(self) -> None:
         """In the child of a fork: the files are the parent's."""
-        self._lock, self._keeping = threading.Lock(), threading.Lock()
+        self._lock, self._keeping = threading.RLock(), threading.RLock()
         self._live, self._at_end = {}, {}
         self._watcher = None
 
@@ -105,9 +111,11 @@ class SavedFiles:
             self._watch()
 
     def _watch(self) -> None:
-        if self._watcher is None:
-            self._watcher = threading.Thread(target=self._watch_files, name="runhue-saved-files", daemon=True)
-            self._watcher.start()
+        with self._lock:
+            if self._watcher is None:
+                name = "runhue-saved-files"
+                self._watcher = threading.Thread(target=self._watch_files, name=name, daemon=True)
+                self._watcher.start()
 
     def _watch_files(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):

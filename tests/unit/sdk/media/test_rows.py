@@ -10,7 +10,7 @@ import pytest
 
 import runhue
 from runhue import errors
-from runhue._files import FILES
+from runhue._files import FILES, SpoolFiles
 from runhue._media.media import Expanded, MediaSetting, path_of_key
 from tests.unit.sdk.media.logged import log, logging
 
@@ -47,6 +47,38 @@ def test_a_failed_call_leaves_nothing(tmp_path: Path, bad: object) -> None:
 
     assert [list(row) for _, row in logged.rows] == [["good"]]
     assert len(logged.files) == 1
+
+
+def test_a_disk_that_takes_no_files_ends_no_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where files cannot be written the rest of the row is logged, and what is left out is said once."""
+    with logging(tmp_path, silent=False) as (run, logged):
+        (Path(run.dir) / FILES).write_text("no folder")
+        for loss in (0.5, 0.25):
+            run.log({"loss": loss, "image": IMAGE, "deep": {"array": np.arange(40)}})
+        run.summary.update({"array": np.arange(40), "best": 0.25})
+        said = capsys.readouterr().err
+        (Path(run.dir) / FILES).unlink()
+        run.log({"image": IMAGE})
+
+    assert [list(row) for _, row in logged.rows] == [["loss", "deep"], ["loss", "deep"], ["image"]]
+    assert logged.rows[0][1]["deep"]["array"]["_type"] == "histogram"
+    assert logged.summary == {"best": 0.25}
+    assert len(logged.files) == 1
+    assert said.count("image is not logged, its file cannot be written: File exists") == 1
+
+
+def test_known_contents_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long training's files are not all remembered; forgotten or not, every one is kept whole."""
+    monkeypatch.setattr("runhue._files.KNOWN_CONTENTS", 2)
+    contents = [bytes([number % 5]) for number in range(20)]
+    files = SpoolFiles(tmp_path)
+
+    names = [files.put(content)[0] for content in contents]
+
+    assert [(tmp_path / FILES / name).read_bytes() for name in names] == contents
+    assert len(files._names) == 2
 
 
 def test_a_step_that_is_refused_keeps_no_file(tmp_path: Path) -> None:
