@@ -84,6 +84,8 @@ class Logger:
     plain: httpx.Client
     run: str = "r1"
     times: int = 1
+    entity: str = "main"
+    project: str = "digits"
 
     def refused(self, query: str, /, **variables: Any) -> str:
         """Why a request is refused for good."""
@@ -99,8 +101,8 @@ class Logger:
     def create(self, name: str, files: Mapping[str, bytes | str], **more: Any) -> Json:
         """The answer to the wish to log files."""
         wish = {
-            "entityName": "main",
-            "projectName": "digits",
+            "entityName": self.entity,
+            "projectName": self.project,
             "runName": self.run,
             "artifactTypeName": "dataset",
             "artifactCollectionName": name,
@@ -123,8 +125,8 @@ class Logger:
             baseArtifactID=base,
             name="wandb_manifest.json",
             digest=digest,
-            entityName="main",
-            projectName="digits",
+            entityName=self.entity,
+            projectName=self.project,
             runName=self.run,
             manifestType=kind,
             includeUpload=True,
@@ -196,9 +198,9 @@ class Logger:
 
     def named(self, name: str) -> Json | None:
         """The member that `collection:alias` means."""
-        found: Json | None = self.client.ask(BY_NAME, **PLACE, name=name)["project"][
-            "artifactCollectionMembership"
-        ]
+        place = {"entity": self.entity, "project": self.project}
+        answer = self.client.ask(BY_NAME, **place, name=name)["project"]
+        found: Json | None = answer["artifactCollectionMembership"]
         return found
 
     def version(self, name: str) -> tuple[int, list[str]]:
