@@ -38,7 +38,7 @@ from runhue_shared.db import (
 from runhue_shared.db.artifact_collections import Collection
 from runhue_shared.db.artifact_files import File
 from runhue_shared.db.artifact_versions import Member
-from runhue_shared.db.artifacts import Artifact
+from runhue_shared.db.artifacts import Artifact, Reach
 from runhue_shared.db.keys import Principal
 
 router = APIRouter(prefix="/api/v1/projects/{team}/{project}", tags=["artifacts"])
@@ -187,7 +187,8 @@ def list_of_run(
     after = _number(cursor, OF_RUN)
     with db.transaction() as tx:
         run_id = run_of(tx, principal, team, project, run).id
-        found = artifacts.artifacts_of_run(tx, run_id, direction, limit + 1, after or 0)
+        within = Reach([principal.team_id], principal.project_id)
+        found = artifacts.artifacts_of_run(tx, run_id, direction, limit + 1, after or 0, within=within)
         page = found[:limit]
         versions = logged_answers(tx, page)
     following = cursor_of(OF_RUN, [str(page[-1].id)]) if len(found) > limit else None

@@ -69,6 +69,17 @@ def reaches(context: Context, team: str, project_id: int) -> bool:
         return False
 
 
+def is_reached(context: Context, collection: Json) -> bool:
+    """Whether the key is good for a collection's project: a link shows a version, not where it came from."""
+    home = collection["project"]
+    return reaches(context, home["entityName"], ids.decode("Project", home["id"]) or 0)
+
+
+def names_reached(context: Context, found: Iterable[Alias]) -> list[Alias]:
+    """Those names that lead to projects which the key is good for."""
+    return [one for one in found if reaches(context, one.team, one.project_id)]
+
+
 def reached_artifact(tx: Transaction, context: Context, given: object) -> Artifact | None:
     """The artifact with that global id, unless the key does not reach it."""
     number = ids.decode("Artifact", given)
@@ -240,7 +251,7 @@ def artifact_node(context: Context, found: Artifact, aliases: Sequence[Alias]) -
         "createdAt": moment(found.created_at),
         "updatedAt": moment(found.updated_at),
         "tags": [tag_node(tag) for tag in found.tags],
-        "aliases": [alias_node(alias) for alias in aliases],
+        "aliases": [alias_node(alias) for alias in names_reached(context, aliases)],
         "artifactType": {"name": found.type},
         "artifactSequence": {
             "__typename": "ArtifactSequence",

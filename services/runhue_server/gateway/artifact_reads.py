@@ -1,8 +1,7 @@
-"""Reads of artifacts: by name and id, and the lists of projects, types, collections and runs."""
+"""Reads of artifacts: by name and id, and the lists of projects, types and collections."""
 
 import json
 import time
-from typing import Any
 
 from runhue_server.gateway import ids
 from runhue_server.gateway.artifact_nodes import (
@@ -11,12 +10,12 @@ from runhue_server.gateway.artifact_nodes import (
     Json,
     artifact_nodes,
     collection_node,
+    is_reached,
     member_nodes,
     moment,
     page,
     page_size,
     place_of,
-    project_node,
     reached_artifact,
     reached_collection,
 )
@@ -34,13 +33,11 @@ from runhue_shared.db import (
 from runhue_shared.db.artifact_collections import ArtifactType
 from runhue_shared.db.artifact_filters import Test, UnknownFilter
 from runhue_shared.db.artifact_versions import LATEST, Member
-from runhue_shared.db.artifacts import Artifact, Direction
 
 TYPES_PAGE = 100
 COLLECTIONS_PAGE = 50
 VERSIONS_PAGE = 50
 ALIASES_PAGE = 1000
-USERS_LISTED = 1000
 
 ANNOUNCE_SECONDS = 2.0
 ANNOUNCE_PAUSE = 0.05
@@ -254,6 +251,8 @@ def versions(
     """The versions of a collection, the newest first; `+createdAt` and the like turn that around."""
     size = page_size(first, VERSIONS_PAGE)
     number = int(after) if after and after.isdigit() else None
+    if not is_reached(context, source):
+        return page([], more=False, total=0)
     with db.transaction() as tx:
         if order and not order.startswith("-"):
             found = artifact_versions.members_from_oldest(
@@ -274,6 +273,8 @@ def versions(
 @FIELDS.answers("ArtifactPortfolio", "artifactMembership")
 def version_named(source: Json, context: Context, aliasName: str = "") -> Json | None:  # noqa: N803  # the wire's
     """The version that an alias or `v<number>` means."""
+    if not is_reached(context, source):
+        return None
     with db.transaction() as tx:
         member = artifact_versions.member_named(tx, source["_collection"], aliasName or LATEST)
         return None if member is None else member_nodes(tx, context, [member])[0]
@@ -289,12 +290,14 @@ def latest_artifact(source: Json, context: Context) -> Json | None:
 @FIELDS.answers("ArtifactPortfolio", "aliases")
 def aliases_in_collection(
     source: Json,
-    context: Context,  # noqa: ARG001  # every resolver's
+    context: Context,
     after: str | None = None,
     first: int | None = None,
 ) -> Json:
     """The aliases in use, by name."""
     size = page_size(first, ALIASES_PAGE)
+    if not is_reached(context, source):
+        return page([], more=False)
     with db.transaction() as tx:
         found = artifact_versions.aliases_of_collection(tx, source["_collection"], size + 1, after or "")
     edges = [
@@ -302,92 +305,3 @@ def aliases_in_collection(
         for name in found[:size]
     ]
     return page(edges, more=len(found) > size)
-
-
-@FIELDS.answers("Run", "outputArtifacts")
-def output_artifacts(
-    source: Json, context: Context, after: str | None = None, first: int | None = None
-) -> Json | None:
-    """What a run logged."""
-    return _of_run(source, context, "output", after, first)
-
-
-@FIELDS.answers("Run", "inputArtifacts")
-def input_artifacts(
-    source: Json, context: Context, after: str | None = None, first: int | None = None
-) -> Json | None:
-    """What a run used."""
-    return _of_run(source, context, "input", after, first)
-
-
-def _of_run(
-    source: Json, context: Context, direction: Direction, after: str | None, first: int | None
-) -> Json | None:
-    run_id = ids.decode("Run", source.get("id"))
-    if run_id is None:
-        return None
-    size = page_size(first, VERSIONS_PAGE)
-    with db.transaction() as tx:
-        found = artifacts.artifacts_of_run(
-            tx, run_id, direction, size + 1, int(after) if after and after.isdigit() else 0
-        )
-        nodes = artifact_nodes(tx, context, found[:size])
-        total = artifacts.count_artifacts_of_run(tx, run_id, direction)
-    edges = [{"node": node, "cursor": str(node["_artifact"].id)} for node in nodes]
-    return page(edges, more=len(found) > size, total=total)
-
-
-@FIELDS.answers("Artifact", "artifactMemberships")
-def memberships(source: Json, context: Context) -> Json:
-    """Every collection that the artifact is a version of."""
-    with db.transaction() as tx:
-        nodes = member_nodes(tx, context, artifact_versions.memberships(tx, _number(source)))
-    return page([{"node": node, "cursor": node["id"]} for node in nodes], more=False, total=len(nodes))
-
-
-@FIELDS.answers("Artifact", "artifactCollections")
-def collections_of_artifact(source: Json, context: Context) -> Json:
-    """As `memberships`, without the numbers."""
-    edges = memberships(source, context)["edges"]
-    nodes = [edge["node"]["artifactCollection"] for edge in edges]
-    return page([{"node": node, "cursor": node["id"]} for node in nodes], more=False, total=len(nodes))
-
-
-@FIELDS.answers("Artifact", "usedBy")
-def used_by(source: Json, context: Context) -> Json:  # noqa: ARG001  # every resolver's
-    """The runs that used it."""
-    return _runs(source, "input")
-
-
-@FIELDS.answers("Artifact", "createdBy")
-def created_by(source: Json, context: Context) -> Json | None:  # noqa: ARG001  # every resolver's
-    """The run that logged it first."""
-    found: Artifact = source["_artifact"]
-    if found.run_id is None:
-        return None
-    return {
-        "__typename": "Run",
-        "id": ids.encode("Run", found.run_id),
-        "name": found.run,
-        "project": project_node(found.team, found.project_id, found.project),
-    }
-
-
-def _runs(source: Json, direction: Direction) -> Json:
-    with db.transaction() as tx:
-        runs = artifacts.runs_of_artifact(tx, _number(source), direction, USERS_LISTED)
-    nodes = [
-        {
-            "__typename": "Run",
-            "id": ids.encode("Run", run.id),
-            "name": run.public_id,
-            "project": project_node(run.team, run.project_id, run.project),
-        }
-        for run in runs
-    ]
-    return page([{"node": node, "cursor": node["id"]} for node in nodes], more=False, total=len(nodes))
-
-
-def _number(source: Json) -> int:
-    found: Any = source["_artifact"]
-    return int(found.id)

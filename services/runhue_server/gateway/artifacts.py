@@ -4,6 +4,7 @@ from typing import Any
 
 from runhue_server.gateway import (  # noqa: F401  # they answer fields of the same part of the schema
     artifact_file_nodes,
+    artifact_lineage,
     artifact_reads,
     artifact_uploads,
 )

@@ -75,6 +75,13 @@ class Edit(NamedTuple):
     tags_to_remove: Sequence[str] = ()
 
 
+class Reach(NamedTuple):
+    """The teams that a key is good for, and the one project when it is good for no other."""
+
+    team_ids: Sequence[int]
+    project_id: int | None
+
+
 _ARTIFACT = (
     "SELECT a.id, a.team_id, t.name AS team, a.project_id, p.name AS project, a.collection_id,"
     " c.name AS collection, y.name AS type, a.state, m.version, a.digest, a.description, a.metadata,"
@@ -232,7 +239,7 @@ def expired(tx: Transaction, limit: int) -> list[int]:
     """Up to `limit` artifacts whose time is over."""
     rows = tx.execute(
         "SELECT id FROM artifact WHERE state = 'COMMITTED' AND ttl_seconds > 0"
-        " AND committed_at < now() - make_interval(secs => ttl_seconds) ORDER BY id LIMIT %s",
+        " AND extract(epoch FROM now() - committed_at) > ttl_seconds ORDER BY id LIMIT %s",
         (limit,),
     )
     return [artifact_id for (artifact_id,) in rows]
@@ -255,24 +262,37 @@ def record_use(
 
 
 def artifacts_of_run(
-    tx: Transaction, run_id: int, direction: Direction, limit: int, after: int = 0
+    tx: Transaction,
+    run_id: int,
+    direction: Direction,
+    limit: int,
+    after: int = 0,
+    *,
+    within: Reach | None = None,
 ) -> list[Artifact]:
-    """Up to `limit` committed artifacts that the run reads or writes, by id, from behind the id `after`."""
+    """Up to `limit` committed artifacts that the run reads or writes, by id, from behind the id `after`.
+
+    A run may read what other projects made: those outside of `within` are left out.
+    """
+    teams, project_id = within or (None, None)
     with tx.cursor(row_factory=class_row(Artifact)) as cursor:
         cursor.execute(
             _ARTIFACT + " JOIN run_artifact u ON u.artifact_id = a.id WHERE u.run_id = %s"
-            " AND u.direction = %s AND a.id > %s AND a.state = 'COMMITTED' ORDER BY a.id LIMIT %s",
-            (run_id, direction, after, limit),
+            " AND u.direction = %s AND a.id > %s AND a.state = 'COMMITTED'"
+            " AND coalesce(a.team_id = ANY(%s), true) AND coalesce(a.project_id = %s, true)"
+            " ORDER BY a.id LIMIT %s",
+            (run_id, direction, after, teams, project_id, limit),
         )
         return cursor.fetchall()
 
 
-def count_artifacts_of_run(tx: Transaction, run_id: int, direction: Direction) -> int:
-    """How many committed artifacts the run reads or writes."""
+def count_artifacts_of_run(tx: Transaction, run_id: int, direction: Direction, within: Reach) -> int:
+    """How many committed artifacts of `within` the run reads or writes."""
     row = tx.execute(
         "SELECT count(*) FROM run_artifact u JOIN artifact a ON a.id = u.artifact_id"
-        " WHERE u.run_id = %s AND u.direction = %s AND a.state = 'COMMITTED'",
-        (run_id, direction),
+        " WHERE u.run_id = %s AND u.direction = %s AND a.state = 'COMMITTED' AND a.team_id = ANY(%s)"
+        " AND coalesce(a.project_id = %s, true)",
+        (run_id, direction, *within),
     ).fetchall()[0]
     return int(row[0])
 
@@ -287,14 +307,16 @@ class RunName(NamedTuple):
     team: str
 
 
-def runs_of_artifact(tx: Transaction, artifact_id: int, direction: Direction, limit: int) -> list[RunName]:
-    """Up to `limit` undeleted runs that read or wrote the artifact, the newest first."""
+def runs_of_artifact(
+    tx: Transaction, artifact_id: int, direction: Direction, limit: int, within: Reach
+) -> list[RunName]:
+    """Up to `limit` undeleted runs of `within` that read or wrote the artifact, the newest first."""
     with tx.cursor(row_factory=class_row(RunName)) as cursor:
         cursor.execute(
             "SELECT r.id, r.public_id, r.project_id, p.name AS project, t.name AS team FROM run_artifact u"
             " JOIN run r ON r.id = u.run_id AND r.deleted_at IS NULL JOIN project p ON p.id = r.project_id"
             " JOIN team t ON t.id = r.team_id WHERE u.artifact_id = %s AND u.direction = %s"
-            " ORDER BY r.id DESC LIMIT %s",
-            (artifact_id, direction, limit),
+            " AND r.team_id = ANY(%s) AND coalesce(r.project_id = %s, true) ORDER BY r.id DESC LIMIT %s",
+            (artifact_id, direction, *within, limit),
         )
         return cursor.fetchall()

@@ -144,12 +144,12 @@ class Team(NamedTuple):
 
 
 def team_reached(tx: Transaction, key_id: int, name: str) -> Team | None:
-    """The team of that name, when the key is good for it beside its own."""
+    """The team of that name, when the key is good for it beside its own; never for a key of one project."""
     if "\0" in name:
         return None
     row = tx.execute(
         "SELECT t.id, t.name FROM team t JOIN api_key_reach r ON r.team_id = t.id"
-        " WHERE r.key_id = %s AND t.name = %s",
+        " JOIN api_key k ON k.id = r.key_id AND k.project_id IS NULL WHERE r.key_id = %s AND t.name = %s",
         (key_id, name),
     ).fetchone()
     return None if row is None else Team(*row)
@@ -160,6 +160,7 @@ def teams_reached(tx: Transaction, key_id: int) -> list[Team]:
     rows = tx.execute(
         "SELECT t.id, t.name FROM api_key k JOIN team t ON t.id = k.team_id WHERE k.id = %(key)s"
         " UNION ALL (SELECT t.id, t.name FROM api_key_reach r JOIN team t ON t.id = r.team_id"
+        " JOIN api_key k ON k.id = r.key_id AND k.project_id IS NULL"
         " WHERE r.key_id = %(key)s ORDER BY t.name)",
         {"key": key_id},
     )
