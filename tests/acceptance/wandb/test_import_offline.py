@@ -62,55 +62,50 @@ def rows_of(doors: Doors, project: str, run: str) -> list[dict[str, Any]]:  # JS
     return rows
 
 
-def test_kept_runs_come_in_once(client: WandbClient, doors: Doors, project: str) -> None:
-    """Each run is there with every row, its config and summary; sending again changes nothing."""
+def arrived(doors: Doors, project: str, run: str, rows: int) -> bool:
+    """Whether every row of the run came in time, and no other."""
+    assert eventually(lambda: len(rows_of(doors, project, run)) >= rows, seconds=30), run
+    number = int(run.removeprefix("kept-"))
+    losses = [row["loss"] for row in rows_of(doors, project, run)]
+    return losses == [1 / (step + 1 + number) for step in range(rows)]
+
+
+def test_kept_runs_come_in(client: WandbClient, doors: Doors, project: str) -> None:
+    """Each run is there with every row, its config and summary."""
     folder = keep_offline(client, project, runs=2, rows=30)
 
-    first = bring_in(client, folder, "--python", str(client.python))
-    assert first.returncode == 0, first.stderr + first.stdout
-    nothing_left = bring_in(client, folder, "--python", str(client.python))
-    again = bring_in(client, folder, "--python", str(client.python), "--again")
-
-    assert [one["done"] for one in json.loads(first.stdout)] == [True, True]
-    assert json.loads(nothing_left.stdout) == []
-    assert (again.returncode, len(json.loads(again.stdout))) == (0, 2), again.stderr + again.stdout
-    for number in range(2):
-        run = f"kept-{number}"
-        assert eventually(lambda run=run: len(rows_of(doors, project, run)) == 30), run  # type: ignore[misc]  # mypy infers no lambda with a default
-        assert [row["loss"] for row in rows_of(doors, project, run)] == [
-            1 / (step + 1 + number) for step in range(30)
-        ]
-        stored = doors.http.get(f"/api/v1/projects/{doors.team}/{project}/runs/{run}").json()
-        assert (stored["state"], stored["config"]["number"], stored["summary"]["best"]) == (
-            "finished",
-            number,
-            0.5,
-        )
-
-
-def test_project_may_be_another(newest: WandbClient, doors: Doors, project: str) -> None:
-    """`--project` sends every run there."""
-    folder = keep_offline(newest, project, runs=1, rows=3)
-
-    done = bring_in(newest, folder, "--python", str(newest.python), "--project", f"{project}-moved")
+    done = bring_in(client, folder, "--python", str(client.python))
 
     assert done.returncode == 0, done.stderr + done.stdout
-    assert eventually(lambda: len(rows_of(doors, f"{project}-moved", "kept-0")) == 3)
+    assert [one["done"] for one in json.loads(done.stdout)] == [True, True]
+    for number in range(2):
+        assert arrived(doors, project, f"kept-{number}", 30)
+        stored = doors.http.get(f"/api/v1/projects/{doors.team}/{project}/runs/kept-{number}").json()
+        assert (stored["config"]["number"], stored["summary"]["best"]) == (number, 0.5)
+        assert stored["state"] == "finished"
 
 
-def test_damaged_file_is_told_and_others_go_on(newest: WandbClient, doors: Doors, project: str) -> None:
-    """A file that the client cannot read is named; the exit code is 1; the other run is there."""
+def test_runs_come_in_once_and_a_damaged_one_is_told(newest: WandbClient, doors: Doors, project: str) -> None:
+    """What was sent is left out; sent again, or elsewhere, it stays one; a damaged file is named."""
     folder = keep_offline(newest, project, runs=2, rows=3)
     damaged = next(folder.rglob("run-kept-0.wandb"))
     damaged.write_bytes(b"no run file at all" * 10)
 
-    done = bring_in(newest, folder, "--python", str(newest.python))
-
-    results = {one["run"]: one for one in json.loads(done.stdout)}
-    assert done.returncode == 1
-    assert (results["kept-0"]["done"], results["kept-1"]["done"]) == (False, True)
+    first = bring_in(newest, folder, "--python", str(newest.python))
+    results = {one["run"]: one for one in json.loads(first.stdout)}
+    assert (first.returncode, results["kept-0"]["done"], results["kept-1"]["done"]) == (1, False, True)
     assert results["kept-0"]["error"]
-    assert eventually(lambda: len(rows_of(doors, project, "kept-1")) == 3)
+    damaged.unlink()
+    nothing_left = bring_in(newest, folder, "--python", str(newest.python))
+    again = bring_in(newest, folder, "--python", str(newest.python), "--again")
+    moved = bring_in(
+        newest, folder, "--python", str(newest.python), "--again", "--project", f"{project}-moved"
+    )
+
+    assert (nothing_left.returncode, json.loads(nothing_left.stdout)) == (0, [])
+    assert (again.returncode, moved.returncode) == (0, 0), again.stderr + moved.stderr
+    assert arrived(doors, project, "kept-1", 3)
+    assert arrived(doors, f"{project}-moved", "kept-1", 3)
 
 
 def test_what_is_missing_is_said(newest: WandbClient, tmp_path: Path) -> None:
