@@ -1,5 +1,6 @@
 """Fixtures over a real Postgres and a real Valkey, started once a session by the first test that asks."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from runhue_server.web.auth import key_cache
 from runhue_shared import db, queue
 from runhue_shared.db.migrate import migrate
 from runhue_shared.settings import Settings, settings
+from tests import wandb_clients
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -47,6 +49,26 @@ def pytest_configure() -> None:
     for name in [*os.environ]:
         if name.startswith(("RUNHUE_", "WANDB_")) and name != EMBEDDED_USER:
             del os.environ[name]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The wandb clients, when a test needs them, are installed before the first test, within no time-out."""
+    needed = any("client_python" in getattr(item, "fixturenames", ()) for item in session.items)
+    versions = wandb_clients.missing() if needed and not session.config.option.collectonly else []
+    if not versions:
+        return
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:
+        terminal.write_line(f"installing wandb {', '.join(versions)} into {wandb_clients.ENVIRONMENTS} ...")
+    # The tests that need what could not be installed try again, and fail.
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        wandb_clients.install(versions)
+
+
+@pytest.fixture(scope="session")
+def client_python() -> Callable[[str], Path]:
+    """`client_python(version)`: the interpreter that has that version of wandb."""
+    return wandb_clients.client_python
 
 
 def _launch(account: Account | None, log: Path, *command: str | Path) -> "subprocess.Popen[bytes]":

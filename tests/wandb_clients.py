@@ -1,11 +1,12 @@
 """The real `wandb` clients from PyPI, each in an environment of its own, made when first asked for."""
 
 import fcntl
+import functools
 import os
 import subprocess
-import sys
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,22 @@ INSTALL_SECONDS = 600
 SCRIPT_SECONDS = 120
 
 
+def missing() -> list[str]:
+    """The versions that are not installed yet."""
+    return [version for version in VERSIONS if not (ENVIRONMENTS / version / "bin" / "python").exists()]
+
+
+def install(versions: Sequence[str]) -> None:
+    """Install these versions, all at once.
+
+    Raises:
+        subprocess.SubprocessError: one could not be installed; pip has said why.
+    """
+    with ThreadPoolExecutor(len(VERSIONS)) as pool:
+        list(pool.map(client_python, versions))
+
+
+@functools.cache
 def client_python(version: str) -> Path:
     """The interpreter that has this version of the client; the first time it is installed, in about a minute.
 
@@ -129,16 +146,5 @@ cli()
 """
 
 
-def main() -> None:
-    """Install every client; several at once."""
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", f"from tests.wandb_clients import *; client_python({version!r})"]
-        )
-        for version in VERSIONS
-    ]
-    sys.exit(max(process.wait() for process in running))
-
-
 if __name__ == "__main__":
-    main()
+    install(VERSIONS)

@@ -17,7 +17,7 @@ from tests.faults.lossy_proxy import LossyProxy
 from tests.waiting import eventually
 from tests.wandb_clients import NEWEST, OLDEST, WandbClient, client_python
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), pytest.mark.usefixtures("client_python")]
 
 PROJECT = "faults"
 OUTAGE_SECONDS = 15.0

@@ -20,12 +20,6 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="session")
-def client_python() -> Callable[[str], Path]:
-    """`client_python(version)`: the interpreter that has that version of wandb."""
-    return wandb_clients.client_python
-
-
 @pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     """Each version of the client that must work."""
