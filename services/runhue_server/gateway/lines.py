@@ -3,19 +3,24 @@
 import json
 import re
 import zlib
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from runhue_server.web.json_text import holds_lone_surrogate
 
 GZIP_WINDOW = 31
+LAST_OFFSET = 2**39
+"""No client ever says so many lines; beyond twice of it a line has no place in the run's order."""
+
+MOST_EXIT_CODE = 2**32 - 1
+FAILED = 1
 
 
 class Chunk(msgspec.Struct):
     """Lines of one file; `offset` is the number of the first."""
 
-    offset: int = 0
+    offset: Annotated[int, msgspec.Meta(ge=0, le=LAST_OFFSET)] = 0
     content: list[str] = []
 
 
@@ -26,7 +31,7 @@ class Post(msgspec.Struct):
     uploaded: list[str] = []
     preempting: bool = False
     complete: bool = False
-    exitcode: int = 0
+    exitcode: Annotated[int, msgspec.Meta(ge=-MOST_EXIT_CODE, le=MOST_EXIT_CODE)] = 0
 
     @property
     def is_heartbeat(self) -> bool:
@@ -88,15 +93,19 @@ def _lenient_post(said: dict[str, Any]) -> Post:
         [name for name in uploaded if isinstance(name, str)] if isinstance(uploaded, list) else [],
         said.get("preempting") is True,
         said.get("complete") is True,
-        code if isinstance(code, int) else 0,
+        _exit_code(code) if isinstance(code, int) else 0,
     )
+
+
+def _exit_code(code: int) -> int:
+    return int(code) if abs(code) <= MOST_EXIT_CODE else FAILED
 
 
 def _chunk(part: dict[str, Any]) -> Chunk:
     offset, content = part.get("offset"), part.get("content")
     lines = content if isinstance(content, list) else [content] if isinstance(content, str) else []
     return Chunk(
-        offset if isinstance(offset, int) and offset >= 0 else 0,
+        offset if isinstance(offset, int) and 0 <= offset <= LAST_OFFSET else 0,
         # A place in the file stays taken, whatever is in it.
         [line if isinstance(line, str) else json.dumps(line) for line in lines],
     )
