@@ -88,7 +88,8 @@ class Operation:
 
     Each argument is a variable of `document` named by its key in `arguments`; `defaults` are those of the
     client's own variables. `roots` maps response keys to root fields, and `unknown_roots` are those among
-    them that we do not have. `paths` are the dotted paths of fields, up to `PATH_DEPTH` of them.
+    them that we do not have. `paths` are the dotted paths of fields, up to `PATH_DEPTH` of them, and `fields`
+    all of them at any depth, as `Type.field`.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Operation:
     roots: Mapping[str, str]
     unknown_roots: frozenset[str]
     paths: frozenset[str]
+    fields: frozenset[str]
     unknown: tuple[tuple[Kind, str], ...]
 
 
@@ -138,6 +140,7 @@ class _Reader:
         self._arguments: dict[str, Argument] = {}
         self._unknown: dict[tuple[Kind, str], None] = {}
         self._paths: set[str] = set()
+        self._asked: set[str] = set()
         self._roots: dict[str, str] = {}
         self._unknown_roots: set[str] = set()
         self._fields = 0
@@ -170,6 +173,7 @@ class _Reader:
             roots=self._roots,
             unknown_roots=frozenset(self._unknown_roots),
             paths=frozenset(self._paths),
+            fields=frozenset(self._asked),
             unknown=tuple(self._unknown),
         )
 
@@ -218,6 +222,7 @@ class _Reader:
             if path and name != "__typename":
                 self._unknown["field", f"{parent.name}.{name}"] = None
             return FieldNode(name=node.name, alias=node.alias, directives=directives)
+        self._asked.add(f"{parent.name}.{name}")
         inner = get_named_type(definition.type)
         selections = None
         if node.selection_set is not None and is_composite_type(inner):

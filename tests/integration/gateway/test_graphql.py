@@ -280,10 +280,16 @@ def test_key_that_only_logs_reads_what_logging_needs(url: str, client: Client) -
             logger.post('{ models(entityName: "main") { edges { node { name } } } }'),
             logger.post('{ project(name: "digits") { runs { edges { node { id } } } } }'),
             logger.post('{ project(name: "digits") { run(name: "r") { config } } }'),
+            logger.post('{ model(name: "digits") { bucket(name: "r") { id history } } }'),
+            logger.post('{ artifact(id: "") { createdBy { ... on Run { files { totalCount } } } } }'),
+            logger.post(
+                'mutation { upsertBucket(input: {modelName: "digits", name: "r"})'
+                " { bucket { project { runs { edges { node { config } } } } } } }"
+            ),
         ]
 
     assert [one.status_code for one in allowed] == [200] * 6
-    assert [one.status_code for one in refused] == [403] * 3
+    assert [one.status_code for one in refused] == [403] * 6
     assert "'read'" in refused[0].json()["errors"][0]["message"]
 
 
