@@ -20,9 +20,10 @@ from runhue_server.gateway.artifact_nodes import (
     tag_node,
 )
 from runhue_server.gateway.context import Context
+from runhue_server.gateway.projects import check_project_name, make_project
 from runhue_server.web.problems import Invalid, NotFound
 from runhue_shared import db
-from runhue_shared.db import Transaction, artifact_collections, artifact_versions, artifacts, keys
+from runhue_shared.db import Transaction, artifact_collections, artifact_versions, artifacts, keys, projects
 from runhue_shared.db.artifact_collections import Collection, Kind
 from runhue_shared.db.artifact_versions import LATEST
 from runhue_shared.db.artifacts import Artifact, Edit
@@ -157,9 +158,25 @@ def _portfolio(tx: Transaction, context: Context, found: Artifact, given: Json) 
         portfolio = _needed_collection(tx, context, given["artifactPortfolioID"], "portfolio")
         artifact_collections.lock(tx, portfolio.id)
         return portfolio
-    where = place(context, given.get("entityName"), given.get("projectName"))
+    where = _made_place(tx, context, given)
     name = check_name(given.get("artifactPortfolioName"), "artifactPortfolioName")
     return collection_for(tx, where, found.type, "portfolio", name)
+
+
+def _made_place(tx: Transaction, context: Context, given: Json) -> Place:
+    """The project to link to. Clients link to a registry before anything was logged there, so it is made.
+
+    Raises:
+        NotFound, Forbidden: there is no such team, or the key does not reach the project.
+        Invalid: the name is not one of a project.
+    """
+    holder = context.in_team(given.get("entityName"))
+    name = check_project_name(given.get("projectName"))
+    make_project(tx, holder, name)
+    project_id = projects.project_id(tx, holder.team_id, name)
+    if project_id is None:
+        raise NotFound(f"project {holder.team_name}/{name} was just deleted", field="projectName")
+    return Place(holder, project_id, name)
 
 
 @FIELDS.answers("Mutation", "unlinkArtifact")

@@ -153,17 +153,26 @@ def upsert_model(_source: None, context: Context, input: Json | None = None) -> 
     team = context.in_team(given.get("entityName"))
     name = check_project_name(given.get("name"))
     with db.transaction() as tx:
-        known = stored.project_id(tx, team.team_id, name)
-        if team.project_id is not None and known != team.project_id:
-            raise Forbidden(
-                f"key {team.key_name!r} is good for project {team.project_name!r} only",
-                field="name",
-                fix="use a key of the whole team",
-            )
-        inserted = stored.create_project(tx, team.team_id, name)
+        inserted = make_project(tx, team, name)
         made = stored.project_named(tx, team.team_id, name)
     project = None if made is None else project_of(team, made)
     return {"project": project, "model": project, "inserted": inserted}
+
+
+def make_project(tx: db.Transaction, team: Principal, name: str) -> bool:
+    """Make the project when it is new; False when the team has it already.
+
+    Raises:
+        Forbidden: the key is for another project only.
+    """
+    known = stored.project_id(tx, team.team_id, name)
+    if team.project_id is not None and known != team.project_id:
+        raise Forbidden(
+            f"key {team.key_name!r} is good for project {team.project_name!r} only",
+            field="name",
+            fix="use a key of the whole team",
+        )
+    return stored.create_project(tx, team.team_id, name)
 
 
 def check_project_name(name: object) -> str:

@@ -75,7 +75,7 @@ def member_of(team_id: int, name: str) -> Json:
         "username": name,
         "name": name,
         "photoUrl": None,
-        "accountType": "MEMBER",
+        "accountType": "USER",
         "apiKey": None,
         "role": "admin",
     }
@@ -94,7 +94,7 @@ def user_of(team_id: int, name: str, *, admin: bool = False) -> Json:
         "defaultEntity": entity_of(team_id, name),
         "flags": "{}",
         "deletedAt": None,
-        "accountType": "MEMBER",
+        "accountType": "USER",
         "apiKeys": {"edges": []},
         "teams": {"edges": [{"node": entity_of(team_id, name)}]},
         "entities": {"edges": [{"node": entity_of(team_id, name)}]},

@@ -166,6 +166,22 @@ def test_link(logger: Logger) -> None:
     )
 
 
+def test_link_to_a_new_project(logger: Logger) -> None:
+    """A registry is a project that nothing was logged to: the first link makes it, the next finds it."""
+    artifact = logger.log("ds", {"a": b"1"})
+    place = {"entityName": "main", "projectName": "model-registry"}
+
+    linked = change(logger, LINK, artifactID=artifact, artifactPortfolioName="best", **place)
+
+    assert linked["versionIndex"] == 0
+    found = logger.ask(VERSIONS, entity="main", project="model-registry", name="best")
+    versions = found["project"]["artifactCollection"]["artifacts"]
+    assert [edge["version"] for edge in versions["edges"]] == ["v0"]
+    place["projectName"] = "no/name"
+    refused = logger.refused(LINK, input={"artifactID": artifact, "artifactPortfolioName": "best", **place})
+    assert "'no/name'" in refused
+
+
 def test_only_committed_ones_are_linked(logger: Logger) -> None:
     """What has no content yet cannot be linked, and a sequence is no portfolio."""
     pending = logger.create("ds", {"a": b"1"})["id"]

@@ -99,6 +99,7 @@ def test_team_of_the_key_as_entity(client: Client) -> None:
     assert entity["isTeam"] is True
     (member,) = entity["members"]
     assert member["username"] == "main"
+    assert member["accountType"] == "USER"
     assert member["apiKey"] is None
 
 
