@@ -3,6 +3,8 @@
 import json
 import time
 
+import psycopg
+
 from runhue_server.gateway import ids
 from runhue_server.gateway.artifact_nodes import (
     FIELDS,
@@ -224,6 +226,8 @@ def _collections(
             total = artifact_collections.count_collections(tx, project_id, only_type, wanted)
     except UnknownFilter as error:
         raise Invalid(str(error), field="filters", fix="ask for less") from None
+    except psycopg.errors.QueryCanceled as error:
+        raise Invalid("the filter took too long", field="filters", fix="use a simpler one") from error
     nodes = [collection_node(one) for one in found[:size]]
     return page([{"node": node, "cursor": node["id"]} for node in nodes], more=len(found) > size, total=total)
 

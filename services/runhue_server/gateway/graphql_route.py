@@ -66,7 +66,7 @@ FOR_READERS = frozenset(
         "Run.files",
     }
 )
-"""What no script that only logs asks for, wherever it stands: mutations, too, answer with runs and projects."""
+"""What no script that only logs asks for, at any depth: mutations, too, answer with runs and projects."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 

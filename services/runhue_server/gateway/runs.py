@@ -102,9 +102,7 @@ def _connection(project: Json, found: Sequence[stored.Run], size: int, parsed: F
 def total_count(source: Json, _context: Context) -> int | None:
     if "_filter" not in source:
         return source.get("totalCount")
-    with db.snapshot() as tx:
-        check_patterns(tx, source["_filter"], None)
-        return stored.count_runs(tx, source["_project_id"], source["_filter"], None)
+    return _count(source["_project_id"], source["_filter"])
 
 
 @FIELDS.answers("Project", "runCount")
@@ -113,11 +111,16 @@ def run_count(source: Json, _context: Context, filters: str | None = None) -> in
     try:
         parsed = run_filter(filters)
         await_folding(source["_project_id"])
-        with db.snapshot() as tx:
-            check_patterns(tx, parsed, None)
-            return stored.count_runs(tx, source["_project_id"], parsed, None)
+        return _count(source["_project_id"], parsed)
     except InvalidFilter as error:
         raise refused(error) from error
+
+
+def _count(project_id: int, parsed: Filter) -> int:
+    try:
+        with db.snapshot() as tx:
+            check_patterns(tx, parsed, None)
+            return stored.count_runs(tx, project_id, parsed, None)
     except psycopg.errors.QueryCanceled as error:
         raise _too_slow() from error
 

@@ -1,4 +1,4 @@
-"""Numbers that no client sends cost nobody what was sent beside them."""
+"""Numbers and filters beyond all measure cost nobody else anything, and are never asked for again."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from runhue_shared import db
-from runhue_shared.db import artifact_versions
+from runhue_shared.db import artifact_collections, artifact_versions, filtering
 from runhue_shared.settings import Settings
 from tests.integration.gateway.artifact_logging import Logger
 from tests.integration.gateway.conftest import Client, key_of
@@ -66,3 +66,29 @@ def test_time_to_live(server_settings: Settings, client: Client) -> None:
         found = tx.execute("SELECT state FROM artifact ORDER BY id").fetchall()
 
     assert found == [("COMMITTED",), ("DELETED",)]
+
+
+SLOW = r"^(a+)(a+)(a+)(a+)\\1\\2\\3\\4$"
+COUNT = """query Runs($filters: JSONString) { project(name: "digits") {
+  runs(filters: $filters) { totalCount } } }"""
+RUN_COUNT = 'query Runs($filters: JSONString) { project(name: "digits") { runCount(filters: $filters) } }'
+COLLECTIONS = """query Collections($filters: JSONString) { project(name: "digits") {
+  artifactCollections(filters: $filters) { totalCount } } }"""
+
+
+def test_slow_patterns(server_settings: Settings, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pattern that takes too long is refused for good: a client would send it for minutes after a 503."""
+    log_run(server_settings)
+    with httpx.Client(timeout=30, trust_env=False) as plain:
+        Logger(client, plain).log("a" * 127, {"a": b"1"})
+    with db.transaction() as tx:
+        tx.execute("UPDATE run SET name = repeat('a', 127)")
+    monkeypatch.setattr(filtering, "FILTER_TIMEOUT", "50ms")
+    monkeypatch.setattr(artifact_collections, "FILTER_TIMEOUT", "50ms")
+
+    by_name = f'{{"displayName": {{"$regex": "{SLOW}"}}}}'
+    answers = [client.post(query, filters=by_name) for query in (COUNT, RUN_COUNT)]
+    answers.append(client.post(COLLECTIONS, filters=f'{{"name": {{"$regex": "{SLOW}"}}}}'))
+
+    assert [answer.status_code for answer in answers] == [200, 200, 400]
+    assert all(answer.json()["errors"][0]["extensions"]["field"] == "filters" for answer in answers)
