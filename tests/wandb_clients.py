@@ -16,7 +16,7 @@ BESIDE = ("numpy", "pillow", "setuptools<81")
 """What users of a client have installed too; the oldest imports pkg_resources."""
 
 INSTALL_SECONDS = 600
-SCRIPT_SECONDS = 120
+SCRIPT_SECONDS = 240
 
 
 def missing() -> list[str]:

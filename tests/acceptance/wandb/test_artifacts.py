@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.wandb.conftest import Doors
-from tests.wandb_clients import WandbClient
+from tests.acceptance.wandb.conftest import AtOnce, Doors
 
 pytestmark = pytest.mark.stack
 
@@ -226,17 +225,17 @@ print("OUT" + json.dumps(out))
 )
 
 
-def told(client: WandbClient, script: str, project: str) -> dict[str, Any]:
+def told(at_once: AtOnce, version: str, script: str, project: str) -> dict[str, Any]:
     """What the script found out."""
-    shown = client.run(script, project).stdout
+    shown = at_once(version, script, project).stdout
     (line,) = (line for line in shown.splitlines() if line.startswith("OUT"))
     found: dict[str, Any] = json.loads(line.removeprefix("OUT"))
     return found
 
 
-def test_log_and_use(client: WandbClient, project: str, doors: Doors) -> None:
+def test_log_and_use(at_once: AtOnce, version: str, doors: Doors) -> None:
     """What one run logs another reads byte for byte, under the names and versions that were given."""
-    found = told(client, LOG_AND_USE, project)
+    found = told(at_once, version, LOG_AND_USE, "artifacts-use")
 
     assert found["first"] == ["v0", ["best", "latest"], "COMMITTED", "dataset"]
     assert found["again"] == ["v0", ["again", "best", "latest"], True]
@@ -251,7 +250,7 @@ def test_log_and_use(client: WandbClient, project: str, doors: Doors) -> None:
     assert found["by"] == ["writer", ["reader"]]
     assert found["there"] == [True, True, False]
 
-    place = f"/api/v1/projects/{doors.team}/{project}"
+    place = f"/api/v1/projects/{doors.team}/artifacts-use-{version}"
     ours = doors.http.get(f"{place}/artifacts/ds/versions").json()["versions"]
     assert [(one["version"], one["aliases"]) for one in ours] == [(1, ["latest"]), (0, ["again", "best"])]
     content = doors.http.get(f"{place}/artifacts/ds/versions/best/files/a.txt").content
@@ -260,9 +259,9 @@ def test_log_and_use(client: WandbClient, project: str, doors: Doors) -> None:
     assert sorted(one["collection"] for one in listed) == ["ds", "ds", "run-writer-plain", "run-writer-table"]
 
 
-def test_edit(client: WandbClient, project: str) -> None:
+def test_edit(at_once: AtOnce, version: str) -> None:
     """Attributes, aliases, tags, links and collections change as the client says."""
-    found = told(client, EDIT, project)
+    found = told(at_once, version, EDIT, "artifacts-edit")
 
     assert found["edited"] == [["extra"], "changed", {"new": [1, {"z": None}]}, ["t 2", "t1"], 3]
     assert found["again"] == [["t 2"], None]
@@ -276,9 +275,9 @@ def test_edit(client: WandbClient, project: str) -> None:
     assert found["left"] is False
 
 
-def test_combine(client: WandbClient, project: str) -> None:
+def test_combine(at_once: AtOnce, version: str) -> None:
     """References, drafts, parts of several processes, increments and tables of tables read back."""
-    found = told(client, COMBINE, project)
+    found = told(at_once, version, COMBINE, "artifacts-combine")
 
     assert found["refs"] == {"r/ref.txt": "by reference"}
     assert found["dst"] == {"copy.txt": "inner"}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from runhue_server.stack import Stack
-from tests.acceptance.wandb.conftest import Doors
-from tests.wandb_clients import NEWEST, RECENT, WandbClient
+from tests.acceptance.wandb.conftest import AtOnce, Doors
+from tests.wandb_clients import NEWEST, RECENT, Finished, WandbClient
 
 pytestmark = pytest.mark.stack
 
@@ -181,34 +181,29 @@ run.summary.update()
 """
 
 
-@pytest.fixture(scope="module")
-def logged_by() -> set[str]:
-    """Versions that have logged to the project that no test of this module changes."""
-    return set()
-
-
 @pytest.fixture
-def logged(client: WandbClient, logged_by: set[str]) -> str:
-    """The project with two runs that this version of the client logged."""
-    project = f"public-api-{client.version}"
-    if client.version not in logged_by:
-        client.run(LOG, project)
-        logged_by.add(client.version)
-    return project
+def logged(at_once: AtOnce, version: str) -> str:
+    """The project with two runs that this version of the client logged, which no test changes."""
+    at_once(version, LOG, "public-api")
+    return f"public-api-{version}"
 
 
 def answer(client: WandbClient, script: str, project: str) -> Any:
     """What a script put into `out`."""
-    shown = client.run(HEAD + script + TAIL, project).stdout
-    return json.loads(shown.rpartition("ANSWER")[2])
+    return answer_in(client.run(HEAD + script + TAIL, project))
+
+
+def answer_in(finished: Finished) -> Any:
+    """What the script that ended so put into `out`."""
+    return json.loads(finished.stdout.rpartition("ANSWER")[2])
 
 
 FIRST = {"loss": 1, "deep": {"x": {"y": 0}}, "weird key!": 0, "g.h": 0, "inf": -math.inf, "big": 2**53 + 1}
 
 
-def test_a_run_is_read_as_it_was_logged(client: WandbClient, logged: str, doors: Doors) -> None:
+def test_a_run_is_read_as_it_was_logged(at_once: AtOnce, version: str, logged: str, doors: Doors) -> None:
     """Attributes, config, summary, history in all its forms, files and console, with every version."""
-    out = answer(client, READ, logged)
+    out = answer_in(at_once(version, HEAD + READ + TAIL, "public-api"))
 
     team = doors.team
     assert out["run"] == [
@@ -255,14 +250,14 @@ def test_a_run_is_read_as_it_was_logged(client: WandbClient, logged: str, doors:
     assert out["scans"] == [every, every, [2, 3, 4, 5], every, [2, 3, 4, 5], [3, 5]]
     assert out["scanned"] == [*(1 / (step + 1) for step in range(10)), 0.05]
     assert {"config.yaml", "output.log", "wandb-metadata.json", "wandb-summary.json"} <= set(out["files"])
-    if client.version == NEWEST:
+    if version == NEWEST:
         assert out["console"] == [[0, "", "line one"], [1, "error", "line two"]]
         assert out["tail"] == ["line two"]
 
 
-def test_runs_are_listed_filtered_and_sorted(client: WandbClient, logged: str) -> None:
+def test_runs_are_listed_filtered_and_sorted(at_once: AtOnce, version: str, logged: str) -> None:
     """Lengths, slices, pages, filters and orders, and refusals that say what is wrong."""
-    out = answer(client, LISTS, logged)
+    out = answer_in(at_once(version, HEAD + LISTS + TAIL, "public-api"))
 
     assert out["list"] == [2, ["first", "second"], ["first"], "second"]
     assert out["filters"] == [
@@ -320,7 +315,7 @@ def test_a_run_is_changed_and_deleted(client: WandbClient, project: str, doors: 
     assert out["named"][1] is not None
 
 
-def test_what_the_wandb_client_logs_our_own_api_reads(client: WandbClient, logged: str, doors: Doors) -> None:
+def test_what_the_wandb_client_logs_our_own_api_reads(logged: str, doors: Doors) -> None:
     """The run is one like any other to us: exact values under dotted keys."""
     run = doors.api.run(f"{doors.team}/{logged}/r1")
 

@@ -20,7 +20,7 @@ from runhue_server.stack import Stack
 from tests.acceptance.wandb.stored_examples import Stored, Value
 from tests.wandb_clients import NEWEST, OLDEST, WandbClient
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]  # the first test waits for three clients
+pytestmark = pytest.mark.stack
 
 FOLDER = Path(__file__).parents[3] / "examples" / "seeds"
 EXAMPLES = sorted(path.stem for path in FOLDER.glob("s0*.py"))
