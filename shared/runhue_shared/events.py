@@ -292,7 +292,7 @@ def encode_rows(rows: Sequence[tuple[int, int, Mapping[str, Any]]]) -> Rows:
     for position, (_, _, values) in enumerate(rows):
         names = tuple(values)
         if names not in spelled_once:
-            values = _one_spelling(values)
+            values = one_spelling(values)
             if len(values) == len(names):
                 spelled_once.add(names)
         if not _NUMBERS.issuperset(map(type, values.values())):
@@ -304,11 +304,11 @@ def encode_rows(rows: Sequence[tuple[int, int, Mapping[str, Any]]]) -> Rows:
             number_rows.setdefault(names, []).append(position)
             number_columns.setdefault(names, []).append(values.values())
     blocks = [
-        _number_block(names, number_rows[names], columns, len(rows))
-        for names, columns in number_columns.items()
+        number_block(names, number_rows[names], zip(*number_columns[names], strict=True), len(rows))
+        for names in number_columns
     ]
-    others = [Cells(key, _bytes(array("I", at)), held) for key, (at, held) in cells.items()]
-    return Rows(_bytes(seqs), _bytes(steps), blocks, others)
+    others = [Cells(key, column_bytes(array("I", at)), held) for key, (at, held) in cells.items()]
+    return Rows(column_bytes(seqs), column_bytes(steps), blocks, others)
 
 
 def _without_cells(
@@ -326,7 +326,8 @@ def _without_cells(
     return numbers
 
 
-def _one_spelling(values: Mapping[str, Any]) -> Mapping[str, Any]:
+def one_spelling(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values without keys that differ from a later one only in case (S9)."""
     if len({key.casefold() for key in values}) == len(values):
         return values
     last: dict[str, str] = {}
@@ -335,28 +336,36 @@ def _one_spelling(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: values[key] for key in last.values()}
 
 
-def _number_block(
-    keys: tuple[str, ...], at: list[int], rows: list[Iterable[int | float]], all_rows: int
+def number_block(
+    keys: tuple[str, ...], at: list[int], columns: Iterable[Sequence[int | float]], all_rows: int
 ) -> NumberBlock:
+    """The block of rows at positions `at` of `all_rows`; a column a key, each as long as `at`."""
     values = array("d")
     kinds = bytearray()
     masks: dict[int, bytes] = {}
     big: list[tuple[int, int, str]] = []
-    for key_position, column in enumerate(zip(*rows, strict=True)):
+    for key_position, column in enumerate(columns):
         types = set(map(type, column))
         kind = _MIXED if len(types) > 1 else _INTEGERS if int in types else _FLOATS
         kinds.append(kind)
         if kind == _MIXED:
-            masks[key_position] = bytes(type(value) is int for value in column)
-        if kind == _FLOATS:
+            masks[key_position] = bytes([type(value) is int for value in column])
+        if kind == _FLOATS or _are_exact(column):
             values.extend(column)
         else:
             for position, value in enumerate(column):
                 if type(value) is int and abs(value) > EXACT_INTEGER:
                     big.append((key_position, position, str(value)))
                 values.append(as_double(value))
-    rows_at = None if len(at) == all_rows else _bytes(array("I", at))
-    return NumberBlock(list(keys), _bytes(values), rows_at, bytes(kinds) if any(kinds) else None, masks, big)
+    rows_at = None if len(at) == all_rows else column_bytes(array("I", at))
+    kinds_told = bytes(kinds) if any(kinds) else None
+    return NumberBlock(list(keys), column_bytes(values), rows_at, kinds_told, masks, big)
+
+
+def _are_exact(column: Sequence[int | float]) -> bool:
+    """Whether a double holds every int of the column, of which there is one at least."""
+    ints = [value for value in column if type(value) is int]
+    return min(ints) >= -EXACT_INTEGER and max(ints) <= EXACT_INTEGER
 
 
 def as_double(value: int | float) -> float:
@@ -367,7 +376,8 @@ def as_double(value: int | float) -> float:
         return math.inf if value > 0 else -math.inf
 
 
-def _bytes(values: "array[Any]") -> bytes:
+def column_bytes(values: "array[Any]") -> bytes:
+    """A column as the wire has it: little-endian."""
     if sys.byteorder == "big":
         values.byteswap()
     return values.tobytes()

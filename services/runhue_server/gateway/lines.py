@@ -119,12 +119,17 @@ def object_of(line: str) -> dict[str, Any]:
     Raises:
         Unreadable: no JSON object, or nested too deep to read.
     """
-    if "-0" not in line or _NEGATIVE_ZERO.search(line) is None:
+    if not _may_hold_negative_zero(line) or _NEGATIVE_ZERO.search(line) is None:
         try:
             return _object.decode(line)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             pass  # NaN, a number beyond doubles, half a surrogate pair, or no JSON
     return _slowly(line, "line_unreadable")
+
+
+def _may_hold_negative_zero(line: str) -> bool:
+    """Whether a number begins with -0; quicker than searching, and `e-05` is in most lines."""
+    return ":-0" in line or " -0" in line or "[-0" in line or ",-0" in line
 
 
 def _slowly(text: str, code: str) -> dict[str, Any]:

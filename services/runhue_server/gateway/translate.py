@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from runhue_server.gateway.lines import Chunk, Post, Unreadable, object_of
+from runhue_server.gateway.row_groups import RowGroups
 from runhue_server.gateway.writers import Marks, Session, marks_text
 from runhue_shared.events import (
     RUNTIME_KEY,
@@ -18,7 +19,6 @@ from runhue_shared.events import (
     Finish,
     LogBatch,
     SummarySeen,
-    encode_rows,
     flatten,
 )
 from runhue_shared.series.values import is_json
@@ -46,11 +46,7 @@ SETTLED_SECONDS = 60.0
 EARLIEST_START = 946_684_800.0
 """The year 2000; an earlier start is a clock that was never set."""
 
-_NESTING = frozenset({dict, list})
 _PLAIN_LINE = re.compile(r"(ERROR )?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)Z? ?(.*)", re.DOTALL)
-
-Row = tuple[int, int, dict[str, Any]]
-"""(seq offset, step, flat values)."""
 
 
 class Refusal(NamedTuple):
@@ -68,28 +64,24 @@ class _Cut:
         self.seq_lo = seq_lo
         self.records = 0
         self.size = 0
-        self.rows: list[Row] = []
-        self.system: list[Row] = []
+        self.rows = RowGroups()
+        self.system = RowGroups()
         self.console: list[ConsoleLine] = []
         self.summary: list[SummarySeen] = []
         self.finish: list[Finish] = []
         self._keys: set[str] = set()
-        self._orders: dict[frozenset[str], tuple[str, ...]] = {}
 
     def next_seq(self) -> int:
         self.records += 1
         return self.seq_lo + self.records - 1
 
-    def add_row(self, to: list[Row], step: int, values: dict[str, Any], length: int) -> None:
-        """Add a row; those with the same keys get them in one order, as the client's maps have none."""
-        names = frozenset(values)
-        order = self._orders.get(names)
-        if order is None:
-            order = self._orders[names] = tuple(values)
+    def add_row(self, to: RowGroups, step: int, values: dict[str, Any], length: int) -> None:
+        """Add a row of so many characters."""
+        names = to.add(self.records, step, values)
+        if names is not None:
             new = names - self._keys
             self._keys |= new
             self.size += NEW_KEY_BYTES * len(new)
-        to.append((self.records, step, {name: values[name] for name in order}))
         self.records += 1
         self.size += length + ROW_BYTES
 
@@ -98,8 +90,8 @@ class _Cut:
         return LogBatch(
             self.seq_lo,
             self.seq_lo + max(self.records, 1) - 1,
-            rows=encode_rows(self.rows) if self.rows else None,
-            system=encode_rows(self.system) if self.system else None,
+            rows=self.rows.columns() if self.rows else None,
+            system=self.system.columns() if self.system else None,
             console=self.console,
             summary_seen=self.summary,
             finish=self.finish,
@@ -160,7 +152,8 @@ class Translation:
                 step = self._step(values.pop(STEP_KEY, None), number)
                 if step is not None:
                     self._note_times(values)
-                    self._cut.add_row(self._cut.rows, step, self._flat(values), len(line))
+                    flat = self._flat(values) if line.count("{") > 1 else values
+                    self._cut.add_row(self._cut.rows, step, flat, len(line))
             self._marks.history = number + 1
             if self._is_full():
                 yield self._take()
@@ -224,7 +217,7 @@ class Translation:
         except Unreadable as unreadable:
             self._refuse(unreadable.code, "", str(unreadable))
             return None
-        if not _NESTING.isdisjoint(map(type, values.values())):
+        if "[" in line or line.count("{") > 1:
             self._drop_too_deep(values, line)
         return values
 
