@@ -109,7 +109,7 @@ def _sequence(tx: Transaction, where: Place, given: Json) -> Collection:
 
 def _known(tx: Transaction, where: Place, sequence: Collection, wish: Wish, *, dedupe: bool) -> int | None:
     """The artifact that is the one wished for, if there is one."""
-    known = artifacts.known_to_client(tx, where.holder.team_id, wish.client_id) if wish.client_id else None
+    known = artifacts.known_to_client(tx, where.project_id, wish.client_id) if wish.client_id else None
     if known is not None:
         return known
     if wish.distributed_id:

@@ -74,14 +74,19 @@ def system_samples_of_runs(
 
 def waiting_writers(tx: Transaction, project_id: int, public_id: str | None = None) -> dict[int, int]:
     """Last durable seq of the writers, of one run or of the whole project, that have batches to fold."""
-    rows = tx.execute(
-        "SELECT w.id, w.durable_seq FROM run_writer w JOIN run r ON r.id = w.run_id"
-        " WHERE r.project_id = %(project)s AND w.applied_seq < w.durable_seq AND ("
-        "  CASE WHEN %(run)s::text IS NULL THEN w.id IN (SELECT i.writer_id FROM inbox i)"
-        "  ELSE r.public_id = %(run)s END)",
-        {"project": project_id, "run": public_id},
-    )
+    rows = tx.execute(_WAITING if public_id is None else _WAITING_OF_RUN, (project_id, public_id))
     return dict(rows.fetchall())
+
+
+# By way of the inbox, which is short: writers are as many as the server ever had.
+_WAITING = (
+    "SELECT w.id, w.durable_seq FROM run_writer w JOIN run r ON r.id = w.run_id WHERE r.project_id = %s"
+    " AND %s::text IS NULL AND w.applied_seq < w.durable_seq AND w.id IN (SELECT i.writer_id FROM inbox i)"
+)
+_WAITING_OF_RUN = (
+    "SELECT w.id, w.durable_seq FROM run_writer w JOIN run r ON r.id = w.run_id"
+    " WHERE r.project_id = %s AND r.public_id = %s AND w.applied_seq < w.durable_seq"
+)
 
 
 def any_behind(tx: Transaction, durable: Mapping[int, int]) -> bool:
