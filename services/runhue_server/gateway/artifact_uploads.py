@@ -38,8 +38,12 @@ from runhue_shared.db.artifact_files import MD5_BYTES, File, Reference
 from runhue_shared.db.artifact_files import Manifest as StoredManifest
 from runhue_shared.db.artifacts import Artifact
 from runhue_shared.db.blobs import Blob
+from runhue_shared.settings import MEBIBYTE
 
 LONGEST_PATH = 4096
+MOST_MANIFEST_BYTES = 256 * MEBIBYTE
+"""Of a manifest with a million files; it is read whole."""
+
 MOST_FILES = 10_000
 """Files in one request; clients send up to 1,000."""
 
@@ -277,7 +281,16 @@ def _base(tx: Transaction, owner: Artifact, manifest: StoredManifest) -> Artifac
 
 
 def _read(team_id: int, sha256: bytes) -> Manifest:
-    return artifact_manifests.read(b"".join(blob_store().read(team_id, sha256)))
+    """Raises Invalid: the manifest is larger than any of a client, or none."""
+    body = b"".join(blob_store().read(team_id, sha256, 0, MOST_MANIFEST_BYTES + 1))
+    if len(body) > MOST_MANIFEST_BYTES:
+        raise Invalid(
+            f"the manifest has more than {MOST_MANIFEST_BYTES} bytes",
+            field="manifest",
+            limit=MOST_MANIFEST_BYTES,
+            fix="log the files as several artifacts",
+        )
+    return artifact_manifests.read(body)
 
 
 def _resolved(

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from runhue_server.gateway import artifact_uploads
 from runhue_shared import db
 from runhue_shared.db import artifact_collections, artifact_versions, filtering
 from runhue_shared.settings import Settings
-from tests.integration.gateway.artifact_logging import Logger
+from tests.integration.gateway.artifact_logging import COMMIT, Logger, manifest_of
 from tests.integration.gateway.conftest import Client, key_of
 from tests.integration.gateway.posting import (
     CONSOLE,
@@ -66,6 +67,20 @@ def test_time_to_live(server_settings: Settings, client: Client) -> None:
         found = tx.execute("SELECT state FROM artifact ORDER BY id").fetchall()
 
     assert found == [("COMMITTED",), ("DELETED",)]
+
+
+def test_manifest(server_settings: Settings, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manifest that is larger than memory is to hold is refused for good."""
+    log_run(server_settings)
+    monkeypatch.setattr(artifact_uploads, "MOST_MANIFEST_BYTES", 200)
+    with httpx.Client(timeout=30, trust_env=False) as plain:
+        logger = Logger(client, plain)
+        made = logger.create("ds", {"a": b"1" * 300})
+        node = logger.announce(made["id"])
+        plain.put(node["file"]["uploadUrl"], content=manifest_of({"a" * 300: b"1"})).raise_for_status()
+        told = logger.refused(COMMIT, artifactID=made["id"])
+
+    assert "more than 200 bytes" in told
 
 
 SLOW = r"^(a+)(a+)(a+)(a+)\\1\\2\\3\\4$"

@@ -10,7 +10,7 @@ import pytest
 from runhue_shared import db
 from runhue_shared.db import projects
 from runhue_shared.settings import Settings
-from tests.integration.gateway.artifact_logging import Logger
+from tests.integration.gateway.artifact_logging import CREATE, Logger
 from tests.integration.gateway.conftest import Client, key_of
 from tests.integration.gateway.posting import UPSERT
 from tests.integration.storage.logged_run import log_run
@@ -95,6 +95,19 @@ def test_a_link_shows_one_version_only(client: Client, artifact: str) -> None:
 
 def names(memberships: dict[str, Any]) -> list[str]:
     return [edge["node"]["artifactCollection"]["name"] for edge in memberships["edges"]]
+
+
+def test_a_clients_id_means_an_artifact_of_its_project_only(client: Client, artifact: str) -> None:
+    """Who says the id under which another project's client logged gets an artifact of their own."""
+    with db.transaction() as tx:
+        known = tx.execute("SELECT client_id FROM artifact_client WHERE artifact_id IS NOT NULL").fetchall()
+    wish = {"entityName": "main", "projectName": "secret", "runName": "r2", "artifactTypeName": "dataset"}
+    more = {"artifactCollectionName": "mine", "digest": "0" * 32, "clientID": known[0][0], "aliases": []}
+
+    made = client.ask(CREATE, input={**wish, **more})["createArtifact"]["artifact"]
+
+    assert made["id"] != artifact
+    assert made["state"] == "PENDING"
 
 
 def test_a_key_of_one_project_reaches_no_other_team(client: Client, artifact: str) -> None:
