@@ -103,11 +103,11 @@ def user_of(team_id: int, name: str, *, admin: bool = False) -> Json:
     }
 
 
-def user_of_key(principal: Principal) -> Json:
-    """The key's holder; of its keys, the one that asks."""
+def user_of_key(tx: db.Transaction, principal: Principal) -> Json:
+    """The key's holder; of its keys, the one that asks, by its first characters as clients know keys."""
     key = {
         "id": ids.encode("ApiKey", principal.key_id),
-        "name": principal.key_name,
+        "name": keys.prefix_of(tx, principal.key_id),
         "description": principal.key_name,
     }
     user = user_of(principal.team_id, principal.team_name, admin=principal.may("admin"))
@@ -119,8 +119,9 @@ def viewer(_source: None, context: Context) -> Json:
     """The key's holder, with every team that the key is good for."""
     with db.transaction() as tx:
         teams = keys.teams_reached(tx, context.principal.key_id)
+        holder = user_of_key(tx, context.principal)
     edges = [{"node": entity_of(team.id, team.name)} for team in teams]
-    return {**user_of_key(context.principal), "teams": {"edges": edges}, "entities": {"edges": edges}}
+    return {**holder, "teams": {"edges": edges}, "entities": {"edges": edges}}
 
 
 @FIELDS.answers("Query", "users")
@@ -133,8 +134,9 @@ def users(
     """Those among the people that the key knows whose name or address is `query`."""
     with db.transaction() as tx:
         teams = keys.teams_reached(tx, context.principal.key_id)
+        holder = user_of_key(tx, context.principal)
     found = [
-        user_of_key(context.principal) if team.id == context.principal.team_id else user_of(*team)
+        holder if team.id == context.principal.team_id else user_of(*team)
         for team in teams
         if query in (None, "", team.name)
     ]

@@ -127,6 +127,12 @@ def authenticate(tx: Transaction, key: str, pepper: bytes) -> Principal | None:
     return found
 
 
+def prefix_of(tx: Transaction, key_id: int) -> str:
+    """The first characters of a key, by which people tell keys apart; empty when there is no such key."""
+    row = tx.execute("SELECT prefix FROM api_key WHERE id = %s", (key_id,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
 def _note_use(tx: Transaction, key_id: int) -> None:
     # Another process may be noting the same use; waiting for it would be for nothing.
     tx.execute(

@@ -60,7 +60,7 @@ def test_viewer_names_every_team_that_the_key_reaches(client: Client) -> None:
 
 
 def test_full_viewer_has_its_own_key_only(client: Client, other_team: Client) -> None:
-    """The public API's viewer shows the key that asks by id and name, and no other key of the team."""
+    """The viewer shows the key that asks by its first characters and its name, and no other of the team."""
     key_of("main", "ingest")
 
     viewer = client.ask(GET_VIEWER)["viewer"]
@@ -70,7 +70,8 @@ def test_full_viewer_has_its_own_key_only(client: Client, other_team: Client) ->
     assert viewer["admin"] is False
     assert viewer["deletedAt"] is None
     (edge,) = viewer["apiKeys"]["edges"]
-    assert edge["node"]["name"] == "test"
+    assert edge["node"]["name"] == client.key[: keys.PREFIX_LENGTH]
+    assert edge["node"]["description"] == "test"
     assert client.key not in str(viewer)
 
 
