@@ -1,14 +1,11 @@
 """What the wandb client asks of the API goes to the gateway as it came, and its answer comes back."""
 
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,8 +14,8 @@ from starlette.types import ASGIApp
 
 from runhue_server.api.app import create_app
 from runhue_shared.settings import Settings, settings
+from tests.serving import on_a_port
 
-START_SECONDS = 20.0
 MEBIBYTE = 1024 * 1024
 
 
@@ -42,19 +39,8 @@ async def echo(request: Request) -> Response:
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[int]:
     """Serve on a free port; gives the port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, ws="none", access_log=False, log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not server.started and time.monotonic() < deadline:
-                time.sleep(0.01)
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join(START_SECONDS)
+    with on_a_port(app) as address:
+        yield int(address.rpartition(":")[2])
 
 
 @pytest.fixture

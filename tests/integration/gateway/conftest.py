@@ -1,15 +1,11 @@
 """The gateway on a real port, in a thread of this process."""
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from runhue_server.gateway.app import app_of
 from runhue_server.gateway.service import Gateway
@@ -17,29 +13,12 @@ from runhue_server.web.bounded_http import BoundedHeads
 from runhue_shared import db
 from runhue_shared.db import keys
 from runhue_shared.settings import Settings, settings
+from tests.serving import on_a_port
 
-START_SECONDS = 20.0
 
-
-@contextmanager
-def serving(gateway: Gateway) -> Iterator[str]:
+def serving(gateway: Gateway) -> AbstractContextManager[str]:
     """Serve on a free port; gives the address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            app_of(gateway), loop="uvloop", http=BoundedHeads, ws="none", access_log=False, log_config=None
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not server.started and time.monotonic() < deadline:
-                time.sleep(0.01)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(START_SECONDS)
+    return on_a_port(app_of(gateway), BoundedHeads)
 
 
 def key_of(team: str, *scopes: keys.Scope, project_id: int | None = None) -> str:
