@@ -14,7 +14,7 @@ SOURCES := sdk shared services tests benchmarks examples
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.local ## start everything, log 60 real runs, show them colored, print the addresses
+demo: $(VENV)/.demo ## start everything, log 60 real runs (six by wandb), color them live, print the addresses
 	$(BIN)/runhue demo
 
 up: $(VENV)/.local ## start the stack on ./runhue-data and stay; Ctrl-C stops it
@@ -56,6 +56,11 @@ $(VENV)/.local: pyproject.toml | $(VENV)/bin/python
 	@echo 'Installing Runhue into $(VENV), once ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
 	@touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	@echo 'Installing Runhue and the wandb client into $(VENV), once ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@ $(VENV)/.local
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo 'Installing Runhue and its tools into $(VENV), once ...'

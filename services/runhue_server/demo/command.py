@@ -33,10 +33,16 @@ PAUSE, FAST_PAUSE = 0.05, 0.0
 )
 @click.option("--exit", "leave", is_flag=True, help="Stop at the end instead of staying until Ctrl-C.")
 @click.option("--fast", is_flag=True, help="Log without pauses.")
-def demo(data_dir: Path, leave: bool, fast: bool) -> None:
+@click.option(
+    "--wandb-python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Interpreter that has wandb; this one, if it has, when not given.",
+)
+def demo(data_dir: Path, leave: bool, fast: bool, wandb_python: Path | None) -> None:
     """Log 60 real runs and watch their colors.
 
-    Starts everything; the runs are logged by several processes and shown while they log.
+    Starts everything; the runs are logged by several processes and shown while they log. Where wandb is
+    installed, six of them are logged by its unmodified client.
     """
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -48,7 +54,7 @@ def demo(data_dir: Path, leave: bool, fast: bool) -> None:
             ingest_port=free_port(INGEST_PORT),
             gateway_port=free_port(GATEWAY_PORT),
         ) as stack:
-            verified = show_runs(stack, console, FAST_PAUSE if fast else PAUSE)
+            verified = show_runs(stack, console, FAST_PAUSE if fast else PAUSE, wandb_python)
             if not leave:
                 stay(stack, console)
     except (StackError, TrainingFailed) as error:
@@ -59,7 +65,7 @@ def demo(data_dir: Path, leave: bool, fast: bool) -> None:
         raise click.ClickException("the published colors are not those computed from scratch")
 
 
-def show_runs(stack: Stack, console: Console, pause: float) -> bool:
+def show_runs(stack: Stack, console: Console, pause: float, wandb_python: Path | None = None) -> bool:
     """Log the runs, show them, check them; whether everything is as computed from scratch."""
     with (
         Api(stack.api_url, stack.api_key) as api,
@@ -71,7 +77,9 @@ def show_runs(stack: Stack, console: Console, pause: float) -> bool:
         began = time.monotonic()
         with (
             watching(workspace) as watcher,
-            Training(project.name, pause, Path(folder), stack.api_url, stack.api_key) as training,
+            Training(
+                project.name, pause, Path(folder), stack.api_url, stack.api_key, wandb_python
+            ) as training,
         ):
             follow(watcher, training, console)
         took = time.monotonic() - began
@@ -90,6 +98,8 @@ def report(watcher: Watcher, training: Training, console: Console, took: float) 
         console.print(f"{len(wrong)} differences from the computation from scratch")
         return False
     console.print(f"one run was killed with kill -9 and recovered: {training.recovered}", soft_wrap=True)
+    if training.by_wandb:
+        console.print(f"{training.by_wandb} runs were logged by the unmodified wandb client")
     verdict = f"{RUNS} runs, colors verified against a from-scratch computation"
     seen = f"{watcher.versions} versions seen in {took:.0f} s, none of them mixed"
     console.print(f"{verdict}; {seen}", soft_wrap=True)
@@ -107,6 +117,9 @@ def addresses(stack: Stack, workspace: Workspace) -> str:
 
   export RUNHUE_BASE_URL={stack.api_url} RUNHUE_API_KEY=$(cat {stack.api_key_file})
   runhue colors watch {project}
+
+Scripts that say `import wandb` need no change:
+  export WANDB_BASE_URL={stack.api_url} WANDB_API_KEY=$(cat {stack.api_key_file})
 """
 
 

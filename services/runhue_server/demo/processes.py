@@ -1,5 +1,7 @@
 """The demo's training processes: started, watched, one of them killed and recovered."""
 
+import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +13,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from runhue_server.demo.training import HOLD
-from runhue_server.demo.trials import KILLED, RUNS
+from runhue_server.demo.trials import KILLED, RUNS, WANDB, logged, trials
 
 PROCESSES = 5
 SYNC_SECONDS = 60.0
@@ -24,9 +26,20 @@ class TrainingFailed(Exception):
 
 
 class Training:
-    """Processes that log the demo's runs to `api_url`; leaving the `with` block kills what still runs."""
+    """Processes that log the demo's runs to `api_url`; leaving the `with` block kills what still runs.
 
-    def __init__(self, project: str, pause: float, folder: Path, api_url: str, api_key: str) -> None:
+    `wandb_python`: an interpreter that has wandb, which then logs some of them; None is this one if it has.
+    """
+
+    def __init__(
+        self,
+        project: str,
+        pause: float,
+        folder: Path,
+        api_url: str,
+        api_key: str,
+        wandb_python: Path | None = None,
+    ) -> None:
         self._project = project
         self._pause = pause
         self._folder = folder
@@ -38,7 +51,13 @@ class Training:
             "RUNHUE_API_KEY": api_key,
             "RUNHUE_SILENT": "1",
             "RUNHUE_CONSOLE": "off",
+            "WANDB_BASE_URL": api_url,
+            "WANDB_API_KEY": api_key,
+            "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "1",
         }
+        if wandb_python is None and importlib.util.find_spec("wandb") is not None:
+            wandb_python = Path(sys.executable)
+        self._wandb_python = wandb_python
         self._processes: list[tuple[Process, Path]] = []
         self._victim: Process | None = None
         self._recovery = threading.Thread(target=self._kill_and_recover, name="recovery", daemon=True)
@@ -46,8 +65,16 @@ class Training:
         """What `runhue sync` said of the killed run, once it is recovered."""
         self.failure: str | None = None
 
+    @property
+    def by_wandb(self) -> int:
+        """How many runs the wandb client logs."""
+        return len(WANDB) if self._wandb_python else 0
+
     def __enter__(self) -> Self:
-        others = [number for number in range(RUNS) if number != KILLED]
+        elsewhere = {KILLED, *(WANDB if self._wandb_python else ())}
+        others = [number for number in range(RUNS) if number not in elsewhere]
+        if self._wandb_python:
+            self._start_wandb(self._wandb_python)
         for first in range(PROCESSES):
             self._start(f"process-{first}", [str(number) for number in others[first::PROCESSES]])
         self._victim = self._start("killed", [str(KILLED), HOLD])
@@ -79,12 +106,35 @@ class Training:
         return alive + (self.recovered is None)
 
     def _start(self, name: str, numbers: Sequence[str]) -> Process:
+        command = [sys.executable, "-m", "runhue_server.demo.training", self._project, str(self._pause)]
+        return self._launch(name, [*command, *numbers])
+
+    def _start_wandb(self, python: Path) -> None:
+        chosen = trials()
+        lines = [
+            json.dumps(
+                {
+                    "project": self._project,
+                    "id": chosen[number].run_id,
+                    "name": chosen[number].name,
+                    "config": chosen[number].config,
+                    "rows": list(logged(chosen[number])),
+                }
+            )
+            for number in WANDB
+        ]
+        rows = self._folder / "wandb.jsonl"
+        rows.write_text("\n".join(lines), encoding="utf-8")
+        script = Path(__file__).with_name("wandb_training.py")
+        self._launch("wandb", [str(python), str(script), str(rows), str(self._pause)])
+
+    def _launch(self, name: str, command: Sequence[str]) -> Process:
         folder = self._folder / name
         folder.mkdir(parents=True)
         log = folder / "output.log"
-        command = [sys.executable, "-m", "runhue_server.demo.training", self._project, str(self._pause)]
+        places = {"RUNHUE_DIR": str(folder), "WANDB_DIR": str(folder)}
         with log.open("w", encoding="utf-8") as errors:
-            process = _popen([*command, *numbers], errors, {**self._environ, "RUNHUE_DIR": str(folder)})
+            process = _popen(command, errors, {**self._environ, **places})
         self._processes.append((process, log))
         return process
 

@@ -9,6 +9,9 @@ RUNS = 60
 SHORTEST, LONGEST = 12, 40
 DIVERGING = 17
 KILLED = 42
+WANDB = (5, 15, 25, 35, 45, 55)
+"""Logged by the wandb client where there is one."""
+
 OPTIMIZERS = ("adam", "adamw", "sgd")
 BATCH_SIZES = (16, 32, 64, 128, 256)
 BEST_LEARNING_RATE = 3e-3

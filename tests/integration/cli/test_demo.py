@@ -18,6 +18,7 @@ from runhue_server.demo.processes import Training, TrainingFailed
 from runhue_server.demo.trials import DIVERGING, RUNS, logged, trials
 from tests.integration.public_api.running import until
 from tests.unit.public_api.model_server import ModelServer
+from tests.wandb_clients import NEWEST, client_python
 
 pytestmark = pytest.mark.stack
 
@@ -43,12 +44,13 @@ def demo(folder: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
 def test_the_demo_verifies_its_colors_and_leaves_nothing_running(tmp_path: Path) -> None:
     """60 runs, one diverged and one killed, are as computed from scratch; no process is left."""
     began = time.monotonic()
-    with demo(tmp_path, "--exit") as process:
+    with demo(tmp_path, "--exit", "--wandb-python", str(client_python(NEWEST))) as process:
         said, _ = process.communicate(timeout=FULL_DEMO_SECONDS)
 
     assert process.returncode == 0, said
     assert "60 runs, colors verified against a from-scratch computation" in said
     assert "killed with kill -9 and recovered" in said
+    assert "6 runs were logged by the unmodified wandb client" in said
     assert "/docs" in said
     assert time.monotonic() - began < FULL_DEMO_SECONDS
     assert _using(tmp_path) == []
