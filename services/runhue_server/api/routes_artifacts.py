@@ -188,7 +188,7 @@ def list_of_run(
     with db.transaction() as tx:
         run_id = run_of(tx, principal, team, project, run).id
         within = Reach([principal.team_id], principal.project_id)
-        found = artifacts.artifacts_of_run(tx, run_id, direction, limit + 1, after or 0, within=within)
+        found = artifacts.artifacts_of_run(tx, run_id, direction, limit + 1, after or 0, within)
         page = found[:limit]
         versions = logged_answers(tx, page)
     following = cursor_of(OF_RUN, [str(page[-1].id)]) if len(found) > limit else None

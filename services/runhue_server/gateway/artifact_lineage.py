@@ -47,15 +47,10 @@ def _of_run(
     if run_id is None:
         return None
     size = page_size(first, ARTIFACTS_PAGE)
+    behind = int(after) if after and after.isdigit() else 0
     with db.transaction() as tx:
-        found = artifacts.artifacts_of_run(
-            tx,
-            run_id,
-            direction,
-            size + 1,
-            int(after) if after and after.isdigit() else 0,
-            within=(within := _reach(tx, context)),
-        )
+        within = _reach(tx, context)
+        found = artifacts.artifacts_of_run(tx, run_id, direction, size + 1, behind, within)
         nodes = artifact_nodes(tx, context, found[:size])
         total = artifacts.count_artifacts_of_run(tx, run_id, direction, within)
     edges = [{"node": node, "cursor": str(node["_artifact"].id)} for node in nodes]

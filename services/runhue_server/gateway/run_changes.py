@@ -32,7 +32,7 @@ DELETED_AT_ONCE = 500
 
 @FIELDS.answers("Mutation", "deleteRun")
 def delete_run(_source: None, context: Context, input: Json | None = None) -> Json:  # noqa: A002  # the wire's
-    """Delete the run, with the artifacts that it made when `deleteArtifacts` says so; again changes nothing.
+    """Delete the run, with the artifacts that only it made when `deleteArtifacts` says so. Idempotent.
 
     Raises:
         NotFound: the id is no run's that the key reaches.
@@ -50,9 +50,9 @@ def delete_run(_source: None, context: Context, input: Json | None = None) -> Js
 
 
 def _delete_artifacts(tx: db.Transaction, run_id: int) -> None:
-    while made := artifacts.artifacts_of_run(tx, run_id, "output", DELETED_AT_ONCE):
-        for artifact in made:
-            artifact_versions.forget(tx, artifact.id)
+    while made := artifacts.made_by_run_only(tx, run_id, DELETED_AT_ONCE):
+        for artifact_id in made:
+            artifact_versions.forget(tx, artifact_id)
 
 
 @FIELDS.answers("Mutation", "stopRun")

@@ -269,25 +269,35 @@ def artifacts_of_run(
     run_id: int,
     direction: Direction,
     limit: int,
-    after: int = 0,
-    *,
-    within: Reach | None = None,
+    after: int,
+    within: Reach,
 ) -> list[Artifact]:
     """Up to `limit` committed artifacts that the run reads or writes, by id, from behind the id `after`.
 
     A run may read what other projects made: those outside of `within` are left out.
     """
-    teams, project_id = within or (None, None)
     # The ids first: with one table more Postgres would join all artifacts before it looks at the run.
     rows = tx.execute(
         "SELECT a.id FROM run_artifact u JOIN artifact a ON a.id = u.artifact_id WHERE u.run_id = %s"
         " AND u.direction = %s AND a.id > %s AND a.state = 'COMMITTED'"
-        " AND coalesce(a.team_id = ANY(%s), true) AND coalesce(a.project_id = %s, true)"
-        " ORDER BY a.id LIMIT %s",
-        (run_id, direction, after, teams, project_id, limit),
+        " AND a.team_id = ANY(%s) AND coalesce(a.project_id = %s, true) ORDER BY a.id LIMIT %s",
+        (run_id, direction, after, *within, limit),
     )
     found = artifacts(tx, [artifact_id for (artifact_id,) in rows])
     return [found[artifact_id] for artifact_id in sorted(found)]
+
+
+def made_by_run_only(tx: Transaction, run_id: int, limit: int) -> list[int]:
+    """Up to `limit` committed artifacts that the run logged, and no other run that is still there."""
+    rows = tx.execute(
+        "SELECT a.id FROM run_artifact u JOIN artifact a ON a.id = u.artifact_id WHERE u.run_id = %s"
+        " AND u.direction = 'output' AND a.state = 'COMMITTED' AND NOT EXISTS ("
+        "  SELECT 1 FROM run_artifact o JOIN run r ON r.id = o.run_id AND r.deleted_at IS NULL"
+        "  WHERE o.artifact_id = a.id AND o.direction = 'output' AND o.run_id <> u.run_id)"
+        " ORDER BY a.id LIMIT %s",
+        (run_id, limit),
+    )
+    return [artifact_id for (artifact_id,) in rows]
 
 
 def count_artifacts_of_run(tx: Transaction, run_id: int, direction: Direction, within: Reach) -> int:

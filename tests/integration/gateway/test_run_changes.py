@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from runhue_server.gateway import ids
 from runhue_shared import db
+from runhue_shared.settings import Settings
+from tests.integration.gateway.artifact_logging import Logger
 from tests.integration.gateway.conftest import Client, key_of
 from tests.integration.gateway.run_reading import log_as_sdk
+from tests.integration.storage.logged_run import log_run
 
 DELETE = """mutation D($id: ID!, $all: Boolean) {
   deleteRun(input: {id: $id, deleteArtifacts: $all}) { clientMutationId } }"""
@@ -139,3 +143,19 @@ def test_an_id_that_is_no_runs_is_refused(client: Client, query: str, variables:
         errors = client.post(query, **given).json()["errors"]
 
         assert "there is no run with the id" in errors[0]["message"]
+
+
+def test_artifacts_of_several_runs_go_with_the_last(client: Client, server_settings: Settings) -> None:
+    """Two runs that log the same content make one artifact; to delete one of them takes it from nobody."""
+    first = log_run(server_settings)
+    second = log_run(server_settings, run="r2")
+    with httpx.Client(timeout=30, trust_env=False) as plain:
+        logger = Logger(client, plain)
+        artifact = logger.log("ds", {"a": b"1"})
+        again = Logger(client, plain, run="r2").create("ds", {"a": b"1"}, clientID="second")
+        assert again["id"] == artifact
+
+        client.ask(DELETE, id=ids.encode("Run", first.id), all=True)
+        assert logger.contents(artifact) == {"a": b"1"}
+        client.ask(DELETE, id=ids.encode("Run", second.id), all=True)
+        assert logger.contents(artifact) == {}
