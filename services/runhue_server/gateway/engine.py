@@ -22,6 +22,9 @@ from runhue_server.web.problems import SERVERS_AWAY, Invalid, Problem, Unavailab
 CACHED_QUERIES = 256
 """A client sends the same few dozen documents for ever; each is read once."""
 
+MOST_VALUES = 1_000_000
+"""Fields of one answer; the largest page that a client asks for has a tenth of it."""
+
 KEPT_STATUSES = frozenset({400, 401, 403, 404, 429, 503})
 RETRIED = frozenset({429, 503})
 BAD_REQUEST = 400
@@ -44,10 +47,29 @@ class BrokenPart(Exception):
     """A module answers a field, or takes an argument, that its part of the schema does not have."""
 
 
-class _NullForUnknown(Executor[None]):
-    """A field that a type does not have is null in the answer: some readers fail where it is not there."""
+class TooManyValues(Problem):
+    """Lists within lists are more than any client reads at once."""
+
+    code = "too_many_values"
+
+
+class _LenientExecutor(Executor[None]):
+    """A field that a type does not have is null in the answer: some readers fail where it is not there.
+
+    Raises:
+        TooManyValues: more than `MOST_VALUES` fields were asked for, each counted as often as it is answered.
+    """
+
+    _values = 0
 
     def execute_field(self, *arguments: Any) -> Any:  # the library's own
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise TooManyValues(
+                f"the answer would have more than {MOST_VALUES} values",
+                limit=MOST_VALUES,
+                fix="ask for smaller pages",
+            )
         value = super().execute_field(*arguments)
         return None if value is Undefined else value
 
@@ -106,7 +128,7 @@ class Engine:
                 operation.document,
                 context_value=context,
                 variable_values=values,
-                executor_class=_NullForUnknown,
+                executor_class=_LenientExecutor,
                 field_resolver=_item,
             )
         except RecursionError:

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 import redis
 
+from runhue_server.gateway import engine as engine_module
 from runhue_server.gateway import sdl
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.engine import Answer, BrokenPart, Engine
@@ -68,6 +69,21 @@ def test_a_fault_of_the_server_is_no_5xx() -> None:
     assert answer.body["data"] == {"viewer": None}
     assert answer.body["errors"][0]["extensions"]["code"] == "internal_error"
     assert "secret" not in str(answer.body)
+
+
+def test_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages within pages multiply; what no client reads at once is refused for good."""
+    monkeypatch.setattr(engine_module, "MOST_VALUES", 100)
+    base, more = Fields("viewer"), Fields("projects")
+    base.answers("Query", "users")(lambda _s, _c: {"edges": [{"node": {"id": str(at)}} for at in range(90)]})
+    engine = Engine([base, more])
+
+    answer = engine.execute(
+        engine.read("{ users { edges { node { id } } } }", None), {}, NO_CONTEXT, lambda _kind, _name: None
+    )
+
+    assert answer.status == 400
+    assert answer.body["errors"][0]["extensions"]["limit"] == 100
 
 
 def test_resolvers_must_fit_the_schema() -> None:
