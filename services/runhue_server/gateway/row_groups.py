@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from runhue_shared.events import Cells, NumberBlock, Rows, column_bytes, number_block, one_spelling
@@ -67,7 +68,7 @@ class RowGroups:
                 held = groups.setdefault(frozenset(values), ([], []))
                 held[0].append(position)
                 held[1].append(values)
-        return iter(groups.items())
+        return ((names, _in_order(group)) for names, group in groups.items())
 
     def _part_numbers(
         self, name: str, at: Sequence[int], column: Sequence[Any], cells: dict[str, list[tuple[int, Any]]]
@@ -82,6 +83,15 @@ class RowGroups:
             return []
         places, values = zip(*numbers, strict=True)
         return [number_block((name,), list(places), [values], len(self))]
+
+
+def _in_order(group: Group) -> Group:
+    """The group by position: a block of all rows names none."""
+    at, rows = group
+    if all(one < other for one, other in pairwise(at)):
+        return group
+    order = sorted(range(len(at)), key=at.__getitem__)
+    return [at[place] for place in order], [rows[place] for place in order]
 
 
 def _cells(name: str, held: list[tuple[int, Any]]) -> Cells:
