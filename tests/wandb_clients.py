@@ -12,8 +12,8 @@ from pathlib import Path
 
 OLDEST, OLD, RECENT, NEWEST = VERSIONS = ("0.19.11", "0.21.4", "0.28.2", "0.31.0")
 ENVIRONMENTS = Path(__file__).parents[1] / ".clients"
-BESIDE = ("numpy", "pillow", "setuptools<81")
-"""What users of a client have installed too; the oldest imports pkg_resources."""
+BESIDE = ("numpy", "pillow", "soundfile", "setuptools<81")
+"""What its users have installed too; it writes sounds with soundfile, the oldest imports pkg_resources."""
 
 INSTALL_SECONDS = 600
 SCRIPT_SECONDS = 240
@@ -53,21 +53,17 @@ def client_python(version: str) -> Path:
 def _has(python: Path, version: str) -> bool:
     if not python.exists():
         return False
-    program = "import wandb, numpy, PIL; print(wandb.__version__)"
+    program = "import wandb, numpy, PIL, soundfile; print(wandb.__version__)"
     found = subprocess.run([python, "-c", program], capture_output=True, text=True, check=False, cwd="/")
     return found.stdout.strip() == version
 
 
 def _install(folder: Path, version: str) -> None:
-    venv.create(folder, clear=True, with_pip=True, symlinks=True)
-    command = [
-        str(folder / "bin" / "python"),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
+    """Make the environment, or bring what it lacks: somebody may be using it."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, clear=True, with_pip=True, symlinks=True)
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*command, f"wandb=={version}", *BESIDE], check=True, timeout=INSTALL_SECONDS, cwd="/")
 
 

@@ -1,21 +1,27 @@
 """Seeds 003 and 004, "Log a Video": from files and from bytes.
 
-Seen: a GIF and an MP4 in the media section. Needs `imageio[ffmpeg]` to make the files.
+Seen: a GIF and an MP4 in the media section.
 """
 
 import io
 import tempfile
 from pathlib import Path
 
-import imageio.v3 as imageio
+import imageio_ffmpeg
 import numpy as np
+from PIL import Image
 
 import runhue as wandb
 
 frames = np.random.default_rng(0).integers(0, 256, size=(4, 32, 48, 3), dtype=np.uint8)
 folder = Path(tempfile.mkdtemp())
-imageio.imwrite(folder / "myvideo.gif", frames, duration=250)
-imageio.imwrite(folder / "myvideo.mp4", frames, fps=4)
+first, *others = (Image.fromarray(frame) for frame in frames)
+first.save(folder / "myvideo.gif", save_all=True, append_images=others, duration=250)
+film = imageio_ffmpeg.write_frames(folder / "myvideo.mp4", (48, 32), fps=4)
+film.send(None)
+for frame in frames:
+    film.send(frame)
+film.close()
 
 with wandb.init(project="seeds", name="s003_video"):
     wandb.log({"example": wandb.Video(str(folder / "myvideo.mp4"))})

@@ -2,8 +2,11 @@
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,30 @@ def test_sql_stands_in_the_database_modules_only() -> None:
     found = {path.relative_to(ROOT).as_posix(): sql_in(path.read_text(encoding="utf-8")) for path in outside}
 
     assert {path: sql for path, sql in found.items() if sql} == {}
+
+
+def imported_by(source: str) -> set[str]:
+    """Top-level names of the modules that a script imports."""
+    nodes = list(ast.walk(ast.parse(source)))
+    plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    origins = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in plain | origins}
+
+
+def test_examples_import_what_our_extras_bring() -> None:
+    """No example needs a package that only somebody's own environment has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = chain(project["dependencies"], *project["optional-dependencies"].values())
+    brought = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in declared}
+    sources = packages_distributions()
+
+    needed = {
+        name
+        for path in (ROOT / "examples").rglob("*.py")
+        for name in imported_by(path.read_text(encoding="utf-8")) - sys.stdlib_module_names - {"runhue"}
+    }
+
+    assert {name for name in needed if not brought & {one.lower() for one in sources.get(name, ())}} == set()
 
 
 def test_planted_sql_is_found() -> None:

@@ -6,16 +6,19 @@ from typing import Any
 from runhue._errors import LibraryMissing
 
 
-def library(module: str, needed_for: str, extra: str = "media") -> Any:  # a module has no static type
+def library(
+    module: str, needed_for: str, bringing: str = "'runhue[media]'"
+) -> Any:  # a module has no static type
     """The module, imported now.
 
     Raises:
-        LibraryMissing: it is not installed; the message names what needs it and the extra.
+        LibraryMissing: it is not installed; the message names what needs it, and what pip installs
+            for it, which is `bringing`.
     """
     try:
         return import_module(module)
     except ImportError as error:
         name = module.partition(".")[0]
         raise LibraryMissing(
-            f"{needed_for} needs {name}, which is not installed: pip install 'runhue[{extra}]' ({error})"
+            f"{needed_for} needs {name}, which is not installed: pip install {bringing} ({error})"
         ) from error

@@ -1,6 +1,7 @@
 """What media types refuse, in words that name the argument, what came and what is allowed."""
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import runhue
+from runhue import errors
 from tests.unit.sdk.media.logged import logging, stored
 
 BOX = {"position": {"minX": 0, "maxX": 1, "minY": 0, "maxY": 1}}
@@ -157,9 +159,17 @@ def test_fifty_images_a_step_are_worth_a_warning(
 
 def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pillow an image raises an ImportError that says what to install."""
-    monkeypatch.setitem(__import__("sys").modules, "PIL.Image", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
 
     with pytest.raises(
         ImportError, match=r"needs PIL, which is not installed: pip install 'runhue\[media\]'"
     ):
         runhue.Image(np.zeros((2, 2)))
+
+
+def test_a_table_without_pandas_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pandas comes with none of our extras, so that the error names pandas itself."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+
+    with pytest.raises(errors.LibraryMissing, match=r"get_dataframe needs pandas.*: pip install pandas \("):
+        runhue.Table(columns=["a"], data=[[1]]).get_dataframe()
