@@ -45,8 +45,8 @@ openapi: $(VENV)/.dev ## write docs/openapi.json from the API
 schema: $(VENV)/.dev ## write schema.sql from the migrations
 	$(BIN)/python -m tests.integration.schema_file
 
-clean: ## remove the virtual environment and caches, never data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+clean: ## remove the virtual environments and caches, never data
+	rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Runhue needs Python 3.11 or newer on PATH; set PYTHON=/path/to/python3" >&2; exit 1; }

@@ -255,7 +255,7 @@ class Run:
 
         Raises:
             BadPath: no such policy, or a file that is not below `base_path`.
-            BadMedia: a file cannot be read.
+            BadMedia, OSError: a file cannot be read, or its copy cannot be written.
             RunFinished: the run is finished.
         """
         return self._saved.save(glob_str, base_path, policy, glob)
