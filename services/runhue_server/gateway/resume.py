@@ -1,12 +1,12 @@
 """Going on with a run: what a client asks before it does, and taking back rows (`resume_from`)."""
 
 import json
-import math
 from typing import Any
 
 from runhue_server.gateway.context import Context
 from runhue_server.gateway.fields import Fields
 from runhue_server.gateway.run_fields import page_of, run_nodes
+from runhue_server.gateway.run_history import in_words
 from runhue_server.gateway.upsert import bucket_of, require_logging
 from runhue_server.gateway.writers import Marks, add_session, marks_text
 from runhue_server.intake.starts import wait_until_folded
@@ -55,8 +55,8 @@ def bucket(
 def _strict(node: Json) -> Json:
     """The node with texts for NaN in summary and config: not every reader takes them bare."""
     page, run_id = page_of(node)
-    page.summaries = {run_id: _in_words(page.summaries.get(run_id, {}))}
-    page.configs = {run_id: json_text(_in_words(json.loads(page.configs.get(run_id, "{}"))))}
+    page.summaries = {run_id: in_words(page.summaries.get(run_id, {}))}
+    page.configs = {run_id: json_text(in_words(json.loads(page.configs.get(run_id, "{}"))))}
     return node
 
 
@@ -84,16 +84,7 @@ def events_tail(source: Json, _context: Context) -> str:
 
 
 def _tail(rows: list[Json]) -> str:
-    return json_text([json_text(_in_words(row)) for row in rows[-1:]])
-
-
-def _in_words(value: Any) -> Any:  # any logged value
-    """The value with NaN and infinities as texts: not every reader takes them bare."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: _in_words(part) for key, part in value.items()}
-    return [_in_words(part) for part in value] if isinstance(value, list) else value
+    return json_text([json_text(in_words(row)) for row in rows[-1:]])
 
 
 @FIELDS.answers("Mutation", "rewindRun")

@@ -90,7 +90,7 @@ def sampled_history(
     wanted = [_decoded(text or "{}") for text in specs or []]
     run_id = page_of(source)[1]
     return [
-        [_in_words(row) for row in _rows(run_id, _samples(spec.samples), spec.keys, spec.min_step, spec.end)]
+        [in_words(row) for row in _rows(run_id, _samples(spec.samples), spec.keys, spec.min_step, spec.end)]
         for spec in wanted
     ]
 
@@ -147,10 +147,10 @@ def _rows(
         return sampled_rows(tx, run_id, samples, keys or None, start, end)
 
 
-def _in_words(value: Any) -> Any:  # any logged value
-    """The value with NaN and infinities as texts."""
+def in_words(value: Any) -> Any:  # any logged value
+    """The value with NaN and infinities as texts: not every reader takes them bare."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
-        return {key: _in_words(part) for key, part in value.items()}
-    return [_in_words(part) for part in value] if isinstance(value, list) else value
+        return {key: in_words(part) for key, part in value.items()}
+    return [in_words(part) for part in value] if isinstance(value, list) else value
