@@ -76,7 +76,7 @@ def test_health_check_is_a_command_of_the_program(compose: dict[str, Any], name:
     test = compose["services"][name]["healthcheck"]["test"]
 
     assert test[:5] == ["CMD", "python", "-m", "runhue_server", "health"]
-    assert test[5] == (name if name in {"api", "ingest"} else "worker")
+    assert test[5] == (name if name in {"api", "ingest", "gateway"} else "worker")
     parse(test[4:])
 
 
