@@ -13,7 +13,15 @@ from runhue_server.api.models_runs import ProjectDetail, Projects, Server, Viewe
 from runhue_server.api.requests import MAX_BODY_BYTES
 from tests.integration.api.stored import Stored, Team, bearer
 
-FILLED = {"team": "ours", "project": "mnist", "run": "r1", "workspace": "1", "legend_id": "x", "key_id": "1", "path": "a"}
+FILLED = {
+    "team": "ours",
+    "project": "mnist",
+    "run": "r1",
+    "workspace": "1",
+    "legend_id": "x",
+    "key_id": "1",
+    "path": "a",
+}
 
 
 def operations() -> list[tuple[str, str]]:
