@@ -58,11 +58,17 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.client == "wandb":
         sys.modules["runhue"] = import_module("wandb")
+    missing = False
     for script in chosen(asked.names):
         reason = why_not(script, asked.client)
         print(f"{script.stem}: {reason or 'runs'}", flush=True)
         if reason is None:
-            runpy.run_path(str(script), run_name="__main__")
+            try:
+                runpy.run_path(str(script), run_name="__main__")
+            except ImportError as error:
+                missing = True
+                print(f"{script.stem}: not run: {error}", flush=True)
+    sys.exit(int(missing))
 
 
 if __name__ == "__main__":

@@ -112,6 +112,24 @@ _MODULES = {
 }
 
 
+_ARTIFACTS = (
+    "artifacts are logged by the wandb client, which works with this server; files go by runhue.save()"
+)
+_SWEEPS = "Runhue has no sweeps: start the runs yourself and group them"
+_ELSEWHERE = {
+    "Artifact": _ARTIFACTS,
+    "log_artifact": _ARTIFACTS,
+    "use_artifact": _ARTIFACTS,
+    "log_model": _ARTIFACTS,
+    "use_model": _ARTIFACTS,
+    "link_model": _ARTIFACTS,
+    "sweep": _SWEEPS,
+    "agent": _SWEEPS,
+    "watch": "log what you want to watch, e.g. runhue.Histogram(gradients)",
+}
+"""Names that scripts written for wandb use, and what to do instead."""
+
+
 def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is not None:
@@ -123,7 +141,8 @@ def __getattr__(name: str) -> object:
     if name in {"run", "config", "summary"}:
         current = import_module("runhue._current")
         return current.run if name == "run" else current.of_run(name)
-    raise AttributeError(f"module 'runhue' has no attribute {name!r}")
+    missing = f"module 'runhue' has no attribute {name!r}"
+    raise AttributeError(f"{missing}: {_ELSEWHERE[name]}" if name in _ELSEWHERE else missing)
 
 
 def __dir__() -> list[str]:

@@ -17,6 +17,8 @@ COALESCE_SECONDS = 0.005
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 30.0
 LONGEST_ASKED = 300.0
+HURRIED_DELAY = 1.0
+"""While `finish()` waits, which is for less than the longest delay."""
 
 
 class Backoff:
@@ -29,9 +31,9 @@ class Backoff:
         """The last attempt worked."""
         self._failures = 0
 
-    def delay(self, error: ServerError) -> float:
+    def delay(self, error: ServerError, longest: float = LONGEST_DELAY) -> float:
         """Seconds to wait after one more failure; at least what the server asked for, up to 5 minutes."""
-        grown: float = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self._failures, 10))
+        grown: float = min(longest, FIRST_DELAY * 2 ** min(self._failures, 10))
         self._failures += 1
         asked = error.retry_after if isinstance(error, ServerBusy) else None
         jittered = grown * random.uniform(0.5, 1)  # noqa: S311  # spreads load, keeps no secret
@@ -114,7 +116,7 @@ class Sender:
                 sent = self._send_some(delivery)
             except (ServerUnreachable, ServerBusy) as fault:
                 self._note_fault(fault)
-                self._wait(backoff.delay(fault))
+                self._wait(backoff.delay(fault, HURRIED_DELAY if self._hurry else LONGEST_DELAY))
             except RunhueError as refusal:
                 self._give_up(refusal)
                 return

@@ -25,6 +25,9 @@ from runhue._settings import resolve
 
 PARALLEL = 4
 RUN_FILE = "*.wandb"
+OFFLINE = "offline-"
+"""The folder of a run that was logged offline begins so."""
+
 SYNCED = ".synced"
 """The client puts this behind the name of a file that it has sent."""
 
@@ -54,6 +57,7 @@ def importing() -> None:
 @click.option("--project", help="Project for all runs; the one that each was logged to when not given.")
 @click.option("--team", help="Team for all runs; the key's own when not given.")
 @click.option("--again", is_flag=True, help="Also send runs that were sent before, here or elsewhere.")
+@click.option("--online", is_flag=True, help="Also send what runs logged online left on disk.")
 @click.option(
     "--parallel", type=click.IntRange(1), default=PARALLEL, show_default=True, help="Runs at a time."
 )
@@ -70,12 +74,15 @@ def wandb_offline(
     project: str | None,
     team: str | None,
     again: bool,
+    online: bool,
     parallel: int,
     interpreter: Path | None,
     host: str | None,
     as_json: bool,
 ) -> int:
     """Send what the wandb client logged offline, found as .wandb files in DIR and below.
+
+    Runs that were logged online are left out: their server has them. --online sends them too.
 
     The client's own sync reads the files and talks to this server, so wandb must be installed. Runs that
     were sent before are left out unless you say --again; sending twice changes nothing. The exit code is 1
@@ -84,8 +91,12 @@ def wandb_offline(
     settings = resolve({"base_url": host})
     connect(host).viewer()  # a wrong key or address is said once, not by each run
     environ = _environ(settings.base_url, settings.api_key or read_key(settings.base_url) or "")
-    command = [*_program(interpreter), "sync", *_options(project, team, again)]
-    files = [file for file in run_files(folder) if again or not _is_synced(file)]
+    command = [*_program(interpreter), "sync", *_options(project, team, again, online)]
+    files = [
+        file
+        for file in run_files(folder)
+        if (again or not _is_synced(file)) and (online or file.parent.name.startswith(OFFLINE))
+    ]
     by_run: dict[str, list[Path]] = {}
     for file in files:
         by_run.setdefault(file.stem, []).append(file)
@@ -130,9 +141,10 @@ def _environ(base_url: str, api_key: str) -> dict[str, str]:
     return kept | {"WANDB_BASE_URL": base_url, "WANDB_API_KEY": api_key}
 
 
-def _options(project: str | None, team: str | None, again: bool) -> list[str]:
+def _options(project: str | None, team: str | None, again: bool, online: bool) -> list[str]:
     options = ["--project", project] if project else []
     options += ["--entity", team] if team else []
+    options += ["--include-online"] if online else []
     return [*options, "--include-synced"] if again else options
 
 

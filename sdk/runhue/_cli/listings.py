@@ -148,8 +148,13 @@ def _shown(key: str, value: Any) -> str:  # any logged value
 
 
 def _first_summary_keys(runs: list[Run]) -> list[str]:
-    keys = sorted({key for run in runs for key in run.summary if not key.startswith("_")})
-    return [f"summary.{key}" for key in keys[:SHOWN_BY_DEFAULT]]
+    keys = {
+        key
+        for run in runs
+        for key, value in run.summary.items()
+        if not key.startswith("_") and not isinstance(value, dict | list)
+    }
+    return [f"summary.{key}" for key in sorted(keys)[:SHOWN_BY_DEFAULT]]
 
 
 def _column(run: Run, column: str) -> Any:  # any logged value

@@ -16,6 +16,7 @@ from rich.text import Text
 
 WIDTH_WITHOUT_TERMINAL = 200
 UNBOUNDED = 10_000
+LONGEST_JSON = 40
 EXACT_INTEGERS = 2**53
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -61,9 +62,20 @@ def number(value: Any) -> str:  # a logged value of any type
     """A value in few characters: integers whole, other numbers with six digits."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: ""}[value]
+    if isinstance(value, dict | list):
+        return structured(value)
     if not isinstance(value, float):
         return str(value)
     return f"{value:.0f}" if value.is_integer() and abs(value) < EXACT_INTEGERS else f"{value:.6g}"
+
+
+def structured(value: dict[str, Any] | list[Any]) -> str:
+    """A media value as its type and size, anything else as the beginning of its JSON."""
+    if isinstance(value, dict) and "_type" in value:
+        sizes = [str(value[name]) for name in ("width", "height", "nrows", "ncols") if name in value]
+        return " ".join([str(value["_type"]), *(["x".join(sizes)] if sizes else [])])
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_JSON else f"{text[: LONGEST_JSON - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -31,6 +31,9 @@ HOP_BY_HOP = frozenset(
 )
 """Headers of one connection, not of the request (RFC 9110, section 7.6.1)."""
 
+SAID_BY_THE_API = frozenset({"date", "server"})
+"""Headers that whoever answers puts on each answer."""
+
 
 def gateway_client() -> httpx.AsyncClient:
     """Connections to the gateway, for the event loop that this is called in."""
@@ -64,7 +67,8 @@ class Forward:
             content=_body(request),
         )
         answer = await client.send(sent, stream=True)
-        headers = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
+        dropped = HOP_BY_HOP | SAID_BY_THE_API
+        headers = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
         return StreamingResponse(
             answer.aiter_raw(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
         )

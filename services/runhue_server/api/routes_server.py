@@ -1,6 +1,7 @@
 """What this server is, for programs that know one address and for people who open it in a browser."""
 
 from html import escape
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
@@ -78,6 +79,12 @@ def project_view(team: str, project: str, view: str, request: Request) -> Respon
     return _project_page(team, project, request)
 
 
+@pages.get("/{team}/{project}/artifacts/{rest:path}")
+def artifact_page(team: str, project: str, rest: str, request: Request) -> Response:  # noqa: ARG001
+    """As the wandb client prints them."""
+    return _project_page(team, project, request)
+
+
 @pages.get("/{team}/{project}/runs/{run}")
 def run_page(team: str, project: str, run: str, request: Request) -> Response:
     return _project_page(team, project, request, run)
@@ -87,8 +94,8 @@ def _project_page(team: str, project: str, request: Request, run: str = "") -> R
     """The same page for every name: whether there is such a project is told to keys only."""
     if team == "api":
         raise NotFound(f"nothing is at {request.url.path}", fix="/docs lists what is")
-    path = request.url.path.removeprefix("/").split("/")
-    address = "/".join(["/api/v1/projects", *path[:2], "runs", *path[3:4]])
+    places = (team, project, "runs", run) if run else (team, project, "runs")
+    address = "/".join(["/api/v1/projects", *(quote(place, safe="") for place in places)])
     base = str(request.base_url).rstrip("/")
     name = "/".join(part for part in (team, project, run) if part)
     return _page(

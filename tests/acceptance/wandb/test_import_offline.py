@@ -90,6 +90,9 @@ def test_runs_come_in_once_and_a_damaged_one_is_told(newest: WandbClient, doors:
     folder = keep_offline(newest, project, runs=2, rows=3)
     damaged = next(folder.rglob("run-kept-0.wandb"))
     damaged.write_bytes(b"no run file at all" * 10)
+    online = folder / "run-20261121_000000-online"
+    online.mkdir()
+    (online / "run-online.wandb").write_bytes(b"its server has it")
 
     first = bring_in(newest, folder, "--python", str(newest.python))
     results = {one["run"]: one for one in json.loads(first.stdout)}

@@ -52,6 +52,22 @@ def test_listings(lab: Lab, command_line: CommandLine, project: str) -> None:
     assert "2 of 3 runs" in table.stdout
 
 
+def test_a_run_with_media_and_lists_is_shown(lab: Lab, command_line: CommandLine, project: str) -> None:
+    """Media show their type and size, long lists their beginning; numbers come before both in the listing."""
+    media = {"_type": "image-file", "path": "media/images/a.png", "width": 4, "height": 3}
+    lab.log(project, "r", [{"a_picture": media, "b_list": list(range(100)), "loss": 0.5}])
+
+    shown = command_line("run", f"{project}/r")
+    listed = command_line("runs", project)
+
+    assert (shown.returncode, listed.returncode) == (0, 0), shown.stderr
+    assert "image-file 4x3" in shown.stdout
+    assert "[0, 1, 2" in shown.stdout
+    assert "summary.loss" in listed.stdout
+    assert "a_picture" not in listed.stdout
+    assert answer(command_line, "run", f"{project}/r")["metrics"]
+
+
 def test_colors_are_set_printed_and_watched(lab: Lab, command_line: CommandLine, project: str) -> None:
     """The legend has its labels and counts, each run its dot and bucket; the watch ends after a version."""
     for number in range(5):
