@@ -21,6 +21,8 @@ FILLED = {
     "legend_id": "x",
     "key_id": "1",
     "path": "a",
+    "collection": "model",
+    "version": "v0",
 }
 
 
