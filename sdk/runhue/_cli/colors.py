@@ -10,7 +10,7 @@ from rich.live import Live
 from runhue._cli.color_tables import coloring_view, plain_line
 from runhue._cli.options import answers_json, connect, on_server
 from runhue._cli.output import console, print_json
-from runhue._public_api import Coloring
+from runhue._public_api import Api, Coloring
 from runhue_shared.coloring.legend import legend_as_json
 from runhue_shared.coloring.palettes import Theme
 from runhue_shared.coloring.settings import (
@@ -76,7 +76,7 @@ def get(
 @WORKSPACE
 @click.option("--key", metavar="NAME", help="Metric or config key to color by.")
 @click.option(
-    "--source", type=click.Choice(get_args(KeySource)), help="What --key is; metric when not given."
+    "--source", type=click.Choice(get_args(KeySource)), help="What --key is; as runs have it when not given."
 )
 @click.option(
     "--type",
@@ -117,6 +117,8 @@ def set_(
         chosen = api.workspace(project, workspace)
         held = chosen.color_settings
         base = ColorSettings() if reset else held
+        if given["key"] is not None and given["source"] is None:
+            given["source"] = _source_of(api, project, given["key"], quiet=as_json)
         changes = _changes(given, base)
         if not changes and not reset:
             raise click.UsageError("nothing to set: give --key, --y, --buckets or another option")
@@ -129,6 +131,18 @@ def set_(
         print_json({"settings": settings, "settings_rev": changed.revision, "version": changed.version})
     else:
         click.echo(f"color settings are revision {changed.revision}, in force from version {changed.version}")
+
+
+def _source_of(api: Api, project: str, name: str, *, quiet: bool) -> KeySource:
+    """Whether runs have a metric or a config key of that name; a metric, and a warning, without either."""
+    entries = api.color_keys(project, name)
+    if any(entry.source == "metric" and entry.name.casefold() == name.casefold() for entry in entries):
+        return "metric"
+    if any(entry.source == "config" and entry.name == name for entry in entries):
+        return "config"
+    if not quiet:
+        click.echo(f"no run of {project} has a metric or config key {name!r} yet", err=True)
+    return "metric"
 
 
 @colors.command(epilog="Example: runhue colors watch main/mnist")

@@ -94,6 +94,21 @@ def test_colors_are_set_printed_and_watched(lab: Lab, command_line: CommandLine,
     assert json.loads(watched.stdout)["counts"] == [1, 1, 1, 2]
 
 
+def test_a_key_is_found_where_runs_have_it(lab: Lab, command_line: CommandLine, project: str) -> None:
+    """A config key needs no --source, a metric comes first, and a name that no run has is told."""
+    lab.log(project, "r", [{"acc": 1.0}], config={"lr": 0.1, "acc": 5})
+
+    keys = [
+        answer(command_line, "colors", "set", project, "--key", name)["settings"]["key"]["source"]
+        for name in ("lr", "ACC", "nobody")
+    ]
+    told = command_line("colors", "set", project, "--key", "nobody", "--y", "min")
+
+    assert keys == ["config", "metric", "metric"]
+    assert "no run of" in told.stderr
+    assert "'nobody'" in told.stderr
+
+
 def test_color_options(lab: Lab, command_line: CommandLine, project: str) -> None:
     """Every option changes its field, --off and --reset go back, contradictions are usage errors."""
     lab.api.create_project(project)
