@@ -151,7 +151,7 @@ def test_step_metric_is_filled_in(tmp_path: Path) -> None:
 
 
 class ModelRun:
-    """The semantics of log() in a few lines, as FEATURES L1 to L4 state them."""
+    """The semantics of log() in a few lines, row by row."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[int, dict[str, Any]]] = []
