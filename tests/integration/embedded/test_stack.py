@@ -171,7 +171,7 @@ def test_port_in_use_names_the_option(data_dir: Path) -> None:
 
 def test_unknown_service_is_refused(data_dir: Path) -> None:
     """A typing error in a test does not start half a stack."""
-    with pytest.raises(ValueError, match=r"must be some of ingest, api.*got apy"):
+    with pytest.raises(ValueError, match=r"must be some of ingest, gateway, api.*got apy"):
         Stack(data_dir, services=("apy",))
 
 
