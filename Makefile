@@ -21,7 +21,7 @@ up: $(VENV)/.local ## start the stack on ./runhue-data and stay; Ctrl-C stops it
 	$(BIN)/runhue up
 
 test: $(VENV)/.dev ## every test, with real servers and processes
-	$(BIN)/python -m tests
+	$(BIN)/python -m pytest -q
 
 check: $(VENV)/.dev ## ruff, format, mypy strict, import contracts
 	$(BIN)/ruff check .
