@@ -61,3 +61,10 @@ class OutboxFilled(Message):
 
     task = "coloring.outbox_filled"
     queue = "coloring"
+
+
+class MediaStored(Message):
+    """ingest, gateway, api, sweeper -> media: stored bytes wait to be inspected."""
+
+    task = "media.media_stored"
+    queue = "media"

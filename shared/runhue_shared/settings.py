@@ -22,7 +22,9 @@ class Settings(BaseSettings):
     and `flush_interval_ms` are what senders are told; above `inbox_high_water_rows` ingest
     answers 429; a running run that is silent for `heartbeat_timeout` becomes crashed;
     `recolor_*` is how long changes are coalesced; `key_pepper` is mixed into stored key digests;
-    `gateway_host` and `gateway_port` are where the API finds the gateway.
+    `gateway_host` and `gateway_port` are where the API finds the gateway; `usercontent_url` is the origin
+    under which browsers get what users logged; `media_seconds` and `media_memory_bytes` bound one inspection;
+    bytes that nothing names go after `blob_grace` seconds, files of deleted runs after `deleted_run_grace`.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -55,6 +57,12 @@ class Settings(BaseSettings):
     blob_direct: bool = True
     blob_public_endpoint: str = ""
     max_file_bytes: int = Field(default=5 * GIBIBYTE, ge=1024)
+    blob_grace: float = Field(default=24 * 3600.0, ge=0)
+    deleted_run_grace: float = Field(default=7 * 24 * 3600.0, ge=0)
+    usercontent_url: str = ""
+
+    media_seconds: float = Field(default=60.0, gt=0)
+    media_memory_bytes: int = Field(default=2 * GIBIBYTE, ge=256 * MEBIBYTE)
 
     flush_interval_ms: int = Field(default=1000, ge=10)
     heartbeat_timeout: float = Field(default=300.0, gt=0)

@@ -170,8 +170,14 @@ CREATE TABLE public.blob (
     md5 bytea NOT NULL,
     size bigint NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    touched_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT blob_md5_check CHECK ((length(md5) = 16)),
     CONSTRAINT blob_sha256_check CHECK ((length(sha256) = 32))
+);
+CREATE TABLE public.blob_removed (
+    team_id integer NOT NULL,
+    sha256 bytea NOT NULL,
+    removed_at timestamp with time zone DEFAULT now() NOT NULL
 );
 CREATE TABLE public.client_summary (
     run_id bigint NOT NULL,
@@ -195,7 +201,9 @@ CREATE TABLE public.custom_chart (
     display_name text NOT NULL,
     access text DEFAULT 'private'::text NOT NULL,
     spec text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    description text DEFAULT ''::text NOT NULL
 );
 ALTER TABLE public.custom_chart ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.custom_chart_id_seq
@@ -329,6 +337,25 @@ CREATE TABLE public.inbox_partition (
     stopped_at timestamp with time zone,
     stop_reason text
 );
+CREATE TABLE public.inspection (
+    team_id integer NOT NULL,
+    sha256 bytea NOT NULL,
+    kind text NOT NULL,
+    format text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    facts text,
+    code text,
+    reason text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT inspection_check CHECK (((state = 'ready'::text) = (facts IS NOT NULL))),
+    CONSTRAINT inspection_check1 CHECK (((state = 'refused'::text) = ((code IS NOT NULL) AND (reason IS NOT NULL)))),
+    CONSTRAINT inspection_kind_check CHECK ((kind = ANY (ARRAY['image'::text, 'mask'::text, 'boxes'::text, 'audio'::text, 'video'::text, 'html'::text, 'molecule'::text, 'object3d'::text, 'points'::text, 'plotly'::text, 'table'::text, 'graph'::text, 'array'::text]))),
+    CONSTRAINT inspection_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'ready'::text, 'refused'::text])))
+)
+WITH (fillfactor='70');
 CREATE TABLE public.legend (
     team_id integer NOT NULL,
     legend_id text NOT NULL COLLATE pg_catalog."C",
@@ -394,11 +421,35 @@ ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.part_upload (
+    id text NOT NULL,
+    team_id integer NOT NULL,
+    target text NOT NULL,
+    expected text NOT NULL,
+    size bigint NOT NULL,
+    part_bytes bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    touched_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE public.part_upload_part (
+    upload_id text NOT NULL,
+    number integer NOT NULL,
+    team_id integer NOT NULL,
+    size bigint NOT NULL,
+    md5 bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    CONSTRAINT part_upload_part_md5_check CHECK ((length(md5) = 16)),
+    CONSTRAINT part_upload_part_number_check CHECK ((number >= 1)),
+    CONSTRAINT part_upload_part_sha256_check CHECK ((length(sha256) = 32))
+);
 CREATE TABLE public.project (
     id integer NOT NULL,
     team_id integer NOT NULL,
     name text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    media_retention_days integer,
+    html_network boolean DEFAULT false NOT NULL,
+    CONSTRAINT project_media_retention_days_check CHECK (((media_retention_days >= 1) AND (media_retention_days <= 36500)))
 );
 ALTER TABLE public.project ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.project_id_seq
@@ -407,6 +458,15 @@ ALTER TABLE public.project ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+CREATE TABLE public.rendition (
+    team_id integer NOT NULL,
+    sha256 bytea NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    made bytea NOT NULL,
+    size bigint NOT NULL,
+    mimetype text NOT NULL
 );
 CREATE TABLE public.run (
     id bigint NOT NULL,
@@ -490,12 +550,13 @@ CREATE TABLE public.run_file (
     run_id bigint NOT NULL,
     team_id integer NOT NULL,
     path text NOT NULL COLLATE pg_catalog."C",
-    sha256 bytea NOT NULL,
+    sha256 bytea,
     size bigint NOT NULL,
     mimetype text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    id bigint NOT NULL
+    id bigint NOT NULL,
+    expired_at timestamp with time zone
 );
 ALTER TABLE public.run_file ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.run_file_id_seq
@@ -839,6 +900,8 @@ ALTER TABLE ONLY public.artifact_type
     ADD CONSTRAINT artifact_type_project_id_name_key UNIQUE (project_id, name);
 ALTER TABLE ONLY public.blob
     ADD CONSTRAINT blob_pkey PRIMARY KEY (team_id, sha256);
+ALTER TABLE ONLY public.blob_removed
+    ADD CONSTRAINT blob_removed_pkey PRIMARY KEY (team_id, sha256);
 ALTER TABLE ONLY public.client_summary
     ADD CONSTRAINT client_summary_pkey PRIMARY KEY (run_id, client);
 ALTER TABLE ONLY public.color_settings
@@ -867,6 +930,8 @@ ALTER TABLE ONLY public.inbox_3
     ADD CONSTRAINT inbox_3_pkey PRIMARY KEY (part, id);
 ALTER TABLE ONLY public.inbox_partition
     ADD CONSTRAINT inbox_partition_pkey PRIMARY KEY (part);
+ALTER TABLE ONLY public.inspection
+    ADD CONSTRAINT inspection_pkey PRIMARY KEY (team_id, sha256, kind);
 ALTER TABLE ONLY public.legend
     ADD CONSTRAINT legend_pkey PRIMARY KEY (team_id, legend_id);
 ALTER TABLE ONLY public.media_setting
@@ -881,10 +946,16 @@ ALTER TABLE ONLY public.nested_key
     ADD CONSTRAINT nested_key_pkey PRIMARY KEY (run_id, name);
 ALTER TABLE ONLY public.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.part_upload_part
+    ADD CONSTRAINT part_upload_part_pkey PRIMARY KEY (upload_id, number);
+ALTER TABLE ONLY public.part_upload
+    ADD CONSTRAINT part_upload_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_team_id_name_key UNIQUE (team_id, name);
+ALTER TABLE ONLY public.rendition
+    ADD CONSTRAINT rendition_pkey PRIMARY KEY (team_id, sha256, kind, name);
 ALTER TABLE ONLY public.run_alert
     ADD CONSTRAINT run_alert_pkey PRIMARY KEY (run_id, ord);
 ALTER TABLE ONLY public.run_artifact
@@ -895,6 +966,8 @@ ALTER TABLE ONLY public.run_config
     ADD CONSTRAINT run_config_pkey PRIMARY KEY (run_id, path);
 ALTER TABLE ONLY public.run_console
     ADD CONSTRAINT run_console_pkey PRIMARY KEY (run_id, ord);
+ALTER TABLE public.run_file
+    ADD CONSTRAINT run_file_expired CHECK (((sha256 IS NULL) = (expired_at IS NOT NULL))) NOT VALID;
 ALTER TABLE ONLY public.run_file
     ADD CONSTRAINT run_file_id_key UNIQUE (id);
 ALTER TABLE ONLY public.run_file
@@ -975,9 +1048,14 @@ CREATE INDEX artifact_manifest_base ON public.artifact_manifest USING btree (bas
 CREATE INDEX artifact_manifest_body ON public.artifact_manifest USING btree (team_id, body);
 CREATE INDEX artifact_membership_artifact ON public.artifact_membership USING btree (artifact_id);
 CREATE INDEX blob_by_md5 ON public.blob USING btree (team_id, md5);
+CREATE INDEX blob_by_touch ON public.blob USING btree (touched_at);
 CREATE INDEX dead_letter_run ON public.dead_letter USING btree (run_id);
 CREATE INDEX direct_upload_by_age ON public.direct_upload USING btree (created_at);
 CREATE INDEX direct_upload_by_owner ON public.direct_upload USING btree (owner, name);
+CREATE INDEX inspection_waiting ON public.inspection USING btree (team_id, due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX part_upload_by_touch ON public.part_upload USING btree (touched_at);
+CREATE INDEX part_upload_part_by_blob ON public.part_upload_part USING btree (team_id, sha256);
+CREATE INDEX rendition_by_blob ON public.rendition USING btree (team_id, made);
 CREATE INDEX run_artifact_by_artifact ON public.run_artifact USING btree (artifact_id, direction, run_id);
 CREATE INDEX run_by_age ON public.run USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, path, type);
@@ -1056,6 +1134,8 @@ ALTER TABLE ONLY public.custom_chart
     ADD CONSTRAINT custom_chart_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.inspection
+    ADD CONSTRAINT inspection_team_id_sha256_fkey FOREIGN KEY (team_id, sha256) REFERENCES public.blob(team_id, sha256) ON DELETE CASCADE;
 ALTER TABLE ONLY public.media_setting
     ADD CONSTRAINT media_setting_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.metric_definition
@@ -1064,8 +1144,16 @@ ALTER TABLE ONLY public.metric
     ADD CONSTRAINT metric_project_id_fkey FOREIGN KEY (project_id) REFERENCES public.project(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.nested_key
     ADD CONSTRAINT nested_key_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.part_upload_part
+    ADD CONSTRAINT part_upload_part_team_id_sha256_fkey FOREIGN KEY (team_id, sha256) REFERENCES public.blob(team_id, sha256);
+ALTER TABLE ONLY public.part_upload_part
+    ADD CONSTRAINT part_upload_part_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.part_upload(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.project
     ADD CONSTRAINT project_team_id_fkey FOREIGN KEY (team_id) REFERENCES public.team(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.rendition
+    ADD CONSTRAINT rendition_team_id_made_fkey FOREIGN KEY (team_id, made) REFERENCES public.blob(team_id, sha256);
+ALTER TABLE ONLY public.rendition
+    ADD CONSTRAINT rendition_team_id_sha256_kind_fkey FOREIGN KEY (team_id, sha256, kind) REFERENCES public.inspection(team_id, sha256, kind) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_alert
     ADD CONSTRAINT run_alert_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.run(id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.run_artifact
