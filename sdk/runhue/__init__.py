@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from runhue._init import init
     from runhue._login import login, setup
     from runhue._media.audio import Audio
+    from runhue._media.graph import Graph
     from runhue._media.histogram import Histogram
     from runhue._media.html import Html
     from runhue._media.image import Image
     from runhue._media.molecule import Molecule
     from runhue._media.object3d import Object3D, box3d
+    from runhue._media.overlays import Classes
     from runhue._media.table import Table
     from runhue._media.video import Video
+    from runhue._plot.figures import Plotly
     from runhue._plot.presets import plot_table, visualize
     from runhue._public_api import Api, AsyncApi
     from runhue._run import Run
@@ -44,11 +47,14 @@ __all__ = [
     "Api",
     "AsyncApi",
     "Audio",
+    "Classes",
+    "Graph",
     "Histogram",
     "Html",
     "Image",
     "Molecule",
     "Object3D",
+    "Plotly",
     "Run",
     "Settings",
     "Table",
@@ -80,11 +86,14 @@ _HOMES = {
     "Api": "runhue._public_api",
     "AsyncApi": "runhue._public_api",
     "Audio": "runhue._media.audio",
+    "Classes": "runhue._media.overlays",
+    "Graph": "runhue._media.graph",
     "Histogram": "runhue._media.histogram",
     "Html": "runhue._media.html",
     "Image": "runhue._media.image",
     "Molecule": "runhue._media.molecule",
     "Object3D": "runhue._media.object3d",
+    "Plotly": "runhue._plot.figures",
     "Run": "runhue._run",
     "Settings": "runhue._settings",
     "Table": "runhue._media.table",
@@ -116,8 +125,11 @@ _ARTIFACTS = (
     "artifacts are logged by the wandb client, which works with this server; files go by runhue.save()"
 )
 _SWEEPS = "Runhue has no sweeps: start the runs yourself and group them"
+_JOINS = "log the tables one by one, or their join as one runhue.Table"
 _ELSEWHERE = {
     "Artifact": _ARTIFACTS,
+    "EvalTable": "log a runhue.Table",
+    "JoinedTable": _JOINS,
     "log_artifact": _ARTIFACTS,
     "use_artifact": _ARTIFACTS,
     "log_model": _ARTIFACTS,

@@ -119,7 +119,8 @@ class FileStage:
 
     def __init__(self, files: SpoolFiles, shown: dict[tuple[str, str], dict[str, Any]]) -> None:
         self.records: list[records.FileSaved | records.MediaShown] = []
-        self._files = files
+        self.files = files
+        self._then: list[tuple[int, Callable[[], None]]] = []
         self._shown = shown
 
     def __enter__(self) -> "FileStage":
@@ -137,7 +138,7 @@ class FileStage:
         Raises:
             BadMedia: `content` is a file that cannot be read.
         """
-        name, sha256, size = self._files.put(content)
+        name, sha256, size = self.files.put(content)
         kept = records.FileSaved(path if isinstance(path, str) else path(sha256), sha256, size, name)
         self.records.append(kept)
         return kept
@@ -149,10 +150,16 @@ class FileStage:
 
     def warn(self, sentence: str) -> None:
         """Tell the user something."""
-        self._files.on_warning(sentence)
+        self.files.on_warning(sentence)
+
+    def when_recorded(self, then: Callable[[], None]) -> None:
+        """Have `then` called once what was kept so far is recorded; never, when it is taken back."""
+        self._then.append((len(self.records), then))
 
     def recorded(self) -> None:
-        """The records are in the spool: remember what was said of media."""
+        """The records are in the spool: remember what was said of media, and do what waited for it."""
+        for _, then in self._then:
+            then()
         for record in self.records:
             if isinstance(record, records.MediaShown):
                 self._shown[record.kind, record.key] = record.value
@@ -161,8 +168,9 @@ class FileStage:
         """Take back the bytes that were kept, those of the first `since` records excepted."""
         for record in self.records[since:]:
             if isinstance(record, records.FileSaved):
-                self._files.drop(record.name)
+                self.files.drop(record.name)
         del self.records[since:]
+        self._then = [(count, then) for count, then in self._then if count <= since]
 
 
 def _say_nothing(_: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from runhue._errors import BadKey, BadValue
 from runhue._media.arrays import is_large, large_array
 from runhue._media.media import Expanded, LoggedRow, Media, Place
-from runhue._media.tensors import is_array
+from runhue._media.tensors import REFUSALS, is_array, on_host
 
 MAX_KEY_LENGTH = 500
 MAX_DEPTH = 64
@@ -74,7 +74,7 @@ def plain_row(values: Mapping[str, Any], row: LoggedRow | None = None) -> dict[s
             plain_values.update(_expanded(value, key, place))
         else:
             plain_values[str(key)] = plain(value, key, place=place)
-    return plain_values
+    return plain_values if row is None or not row.charts else {**plain_values, **row.charts}
 
 
 def plain(
@@ -123,20 +123,19 @@ def _plain_mapping(
         check_key(dotted)
         within = None if place is None else place.nested(dotted, text)
         if within is not None and isinstance(part, Expanded):
-            nested.update(_expanded(part, text, within))
+            # Beside the dict, by whole key, where its settings say that the table is.
+            within.set_aside(_expanded(part, dotted, within))
         else:
             nested[text] = plain(part, dotted, lenient=lenient, depth=depth + 1, place=within)
     return nested
 
 
-def _expanded(value: Expanded, name: str, place: Place) -> dict[str, Any]:
-    """What a chart is logged as, by name beside its own `name`."""
+def _expanded(value: Expanded, key: str, place: Place) -> dict[str, Any]:
+    """What a chart is logged as, by whole key."""
     parts: dict[str, Any] = {}
-    prefix = place.key.removesuffix(name)
-    for part_name, part in value.expanded(name).items():
-        key = check_key(f"{prefix}{part_name}")
-        parts[part_name] = plain(part, key, place=place.nested(key, part_name))
-    for setting in value.settings(place.key):
+    for name, part in value.expanded(key).items():
+        parts[name] = plain(part, check_key(name), place=place.nested(name, name))
+    for setting in value.settings(key):
         place.set_media(*setting)
     return parts
 
@@ -196,8 +195,6 @@ def _plain_object(value: Any, key: str, lenient: bool, depth: int, place: Place 
 
 
 def _plain_array(value: Any, key: str, lenient: bool, depth: int) -> Any:  # numpy, torch, jax, ...
-    if not hasattr(value, "tolist") and hasattr(value, "numpy"):
-        value = value.numpy()
     shape = tuple(getattr(value, "shape", ()))
     size = math.prod(shape)
     if size > MAX_LIST_VALUES:
@@ -205,14 +202,21 @@ def _plain_array(value: Any, key: str, lenient: bool, depth: int) -> Any:  # num
             f"{key}: an array of {size:,} values is too large to be logged whole (at most"
             f" {MAX_LIST_VALUES:,}): log a histogram or statistics of it"
         )
-    if shape:
-        if not hasattr(value, "tolist"):
-            raise _no_form(value, key)
-        return plain(value.tolist(), key, lenient=lenient, depth=depth + 1)
-    inner = value.item()
+    if shape and not (hasattr(value, "tolist") or hasattr(value, "numpy")):
+        raise _no_form(value, key)
+    try:
+        inner = _python_values(value, is_scalar=not shape)
+    except REFUSALS as error:
+        raise BadValue(f"{key}: a {type(value).__name__} has no plain values: {error}") from error
     if type(inner) is type(value):  # numpy.longdouble.item() is itself
         return float(inner)
     return plain(inner, key, lenient=lenient, depth=depth + 1)
+
+
+def _python_values(value: Any, *, is_scalar: bool) -> Any:  # any library's array -> number or lists
+    if not hasattr(value, "tolist") and hasattr(value, "numpy"):
+        value = on_host(value).numpy()
+    return value.item() if is_scalar else value.tolist()
 
 
 def _no_form(value: object, key: str) -> BadValue:

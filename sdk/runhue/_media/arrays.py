@@ -7,7 +7,7 @@ from typing import Any
 from runhue._media.histogram import histogram_of
 from runhue._media.libraries import library
 from runhue._media.media import Place
-from runhue._media.tensors import Array, as_numpy
+from runhue._media.tensors import Array, as_numpy, dtype_name
 
 LIST_VALUES = 32
 """Larger arrays become a histogram of as many bins, in the summary statistics. Source: the wandb client."""
@@ -29,7 +29,8 @@ def large_array(value: Array, place: Place) -> dict[str, Any] | None:
     if array.dtype.kind not in "biuf":
         return None
     if place.step is None:
-        return _statistics(array, _type_name(value), place)
+        named = {"_type": _type_name(value), "dtype": dtype_name(value)}
+        return named | _statistics(array, place)
     numbers = array.astype("float64") if array.dtype.kind in "bf" else array
     finite = numbers[library("numpy", place.key).isfinite(numbers)]
     counts, edges = histogram_of(finite, LIST_VALUES, place.key)
@@ -42,28 +43,30 @@ def _type_name(value: object) -> str:
     return {"torch": "torch.Tensor", "tensorflow": "tensorflow.Tensor"}.get(root, "numpy.ndarray")
 
 
-def _statistics(array: Any, type_name: str, place: Place) -> dict[str, Any]:  # numpy.ndarray
+def _statistics(array: Any, place: Place) -> dict[str, Any]:  # numpy.ndarray
     numpy = library("numpy", place.key)
     flat = array.astype("float64").ravel()
     finite = flat[numpy.isfinite(flat)]
     kept = place.add_file(npy_bytes(array, place.key), "arrays", "npy")
-    value: dict[str, Any] = {"_type": type_name, "size": array.size, "shape": list(array.shape)}
-    value |= {
-        "dtype": str(array.dtype),
-        "path": kept["path"],
-        "sha256": kept["sha256"],
-        "bytes": kept["size"],
-    }
+    value: dict[str, Any] = {"size": array.size, "shape": list(array.shape)}
+    value |= {"path": kept["path"], "sha256": kept["sha256"], "bytes": kept["size"]}
     if finite.size:
         value |= {
-            "min": finite.min().item(),
-            "max": finite.max().item(),
+            "min": _extreme(array, finite, "min"),
+            "max": _extreme(array, finite, "max"),
             "mean": finite.mean().item(),
             "var": finite.var().item(),
             "std": finite.std().item(),
         }
         quantiles = numpy.percentile(finite, PERCENTILES).tolist()
         value |= {f"{at}%": quantile for at, quantile in zip(PERCENTILES, quantiles, strict=True)}
+    return value
+
+
+def _extreme(array: Any, finite: Any, name: str) -> int | float:  # numpy.ndarray
+    """The least or greatest value; of integers exactly."""
+    of = array if array.dtype.kind in "iu" else finite
+    value: int | float = getattr(of, name)().item()
     return value
 
 

@@ -31,6 +31,7 @@ class Image(Media):
         masks: by layer `{"mask_data": array, "class_labels": {id: name}}`, with mask_data of shape
             (height, width) and class ids from 0 to 255, or `path` of a mask's file.
         file_type: "png" (the default), "jpg", "jpeg" or "bmp"; a file keeps its own.
+        normalize: False to take an array's values as 0 to 255 whatever they are, beyond cut off.
     Raises:
         BadMedia: a shape, value or file that is none of these.
         LibraryMissing: needs pillow, and numpy for arrays (`runhue[media]`).
@@ -55,17 +56,18 @@ class Image(Media):
         boxes: Mapping[str, Any] | None = None,
         masks: Mapping[str, Any] | None = None,
         file_type: str | None = None,
+        normalize: bool = True,
     ) -> None:
         if file_type is not None and file_type not in ENCODERS:
             raise BadMedia(f"Image: file_type must be one of {', '.join(ENCODERS)}, got {file_type!r}")
         self.caption = caption_of(caption, "Image")
         self._grouping = grouping
-        self._take(data_or_path, mode, file_type or DEFAULT_TYPE)
+        self._take(data_or_path, mode, file_type or DEFAULT_TYPE, normalize)
         labels = class_labels(classes, "classes")
         self.masks = [Mask(name, mask, labels) for name, mask in _layers(masks, "masks")]
         self.boxes = [Boxes(name, group, labels) for name, group in _layers(boxes, "boxes")]
 
-    def _take(self, data: Any, mode: str | None, file_type: str) -> None:  # as __init__ has it
+    def _take(self, data: Any, mode: str | None, file_type: str, scale: bool) -> None:  # as __init__ has it
         path = path_of(data)
         if isinstance(data, Image):
             self.content, self.format = data.content, data.format
@@ -78,7 +80,7 @@ class Image(Media):
             picture = picture_of_bytes(self.content, str(path))
         else:
             self.format = file_type
-            picture = picture_of(data, mode)
+            picture = picture_of(data, mode, scale=scale)
             self.content = encoded(picture, file_type)
         self.width, self.height = picture.size
 

@@ -6,7 +6,7 @@ place. The stored forms are those of wandb's history, so that one viewer shows b
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -38,6 +38,8 @@ class LoggedRow:
         self.step = step
         self.stage = stage
         self.counts = dict(counts)
+        self.charts: dict[str, Any] = {}
+        """What charts within dicts are logged as, by whole key."""
 
     def place(self, key: str) -> "Place":
         """Where the media logged under `key` go."""
@@ -81,6 +83,19 @@ class Place:
     def set_media(self, kind: SettingKind, key: str, value: Mapping[str, Any]) -> None:
         """Record how media under `key` are shown, once for as long as it stays the same."""
         self._row.stage.set_media(kind, key, dict(value))
+
+    def set_aside(self, values: Mapping[str, Any]) -> None:
+        """Log these by whole key in the same row, beside the value that they were found in."""
+        self._row.charts.update(values)
+
+    @property
+    def run_files(self) -> object:
+        """What all places of one run have in common, and those of no other."""
+        return self._row.stage.files
+
+    def when_recorded(self, then: Callable[[], None]) -> None:
+        """Call this once the row is recorded; never, when it is refused."""
+        self._row.stage.when_recorded(then)
 
     def count(self, kind: "type[Media]", number: int = 1) -> None:
         """Count media of a type in the row's step.

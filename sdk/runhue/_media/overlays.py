@@ -24,6 +24,18 @@ WANDB_TYPES: dict[str, str] = {
 }
 
 
+class Classes(list[Mapping[str, Any]]):
+    """Names of classes, `[{"id": 1, "name": "car"}, ...]`, to be given to several images.
+
+    Raises:
+        BadMedia: an entry without id and name, an id that is no integer, or a name that is no str.
+    """
+
+    def __init__(self, class_set: Sequence[Mapping[str, Any]]) -> None:
+        class_labels(class_set, "Classes")
+        super().__init__(class_set)
+
+
 class Mask:
     """One layer of class ids, one per pixel."""
 

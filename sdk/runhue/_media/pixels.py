@@ -35,7 +35,9 @@ def picture_of_bytes(content: bytes, name: str) -> Any:  # PIL.Image.Image
     return picture
 
 
-def picture_of(data: Any, mode: str | None) -> Any:  # array, figure or PIL image -> PIL.Image.Image
+def picture_of(
+    data: Any, mode: str | None, *, scale: bool = True
+) -> Any:  # array, figure or PIL image -> PIL.Image.Image
     """The picture of an array (HxW, HxWx1, x3, x4; torch: CxHxW), a PIL image or a matplotlib figure.
 
     Raises:
@@ -49,7 +51,8 @@ def picture_of(data: Any, mode: str | None) -> Any:  # array, figure or PIL imag
     if not hasattr(data, "shape"):
         kind = type(data).__name__
         raise BadMedia(f"{NAME} takes an array, a PIL image, a path or a matplotlib figure, got {kind}")
-    pixels = _pixels(as_numpy(data, NAME), is_torch=type(data).__module__.startswith("torch"), mode=mode)
+    array = as_numpy(data, NAME)
+    pixels = _pixels(array, is_torch=type(data).__module__.startswith("torch"), mode=mode, scale=scale)
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     try:
         return pillow.fromarray(pixels).convert(mode or MODES[channels])
@@ -72,7 +75,7 @@ def _drawn(data: Any) -> Any:  # matplotlib figure, artist or pyplot -> PIL.Imag
     return picture_of_bytes(content.getvalue(), "the figure")
 
 
-def _pixels(array: Any, *, is_torch: bool, mode: str | None) -> Any:  # numpy.ndarray
+def _pixels(array: Any, *, is_torch: bool, mode: str | None, scale: bool) -> Any:  # numpy.ndarray
     """uint8 of shape (H, W) or (H, W, channels)."""
     shape = array.shape
     while array.ndim > 3 and array.shape[0] == 1:
@@ -87,15 +90,15 @@ def _pixels(array: Any, *, is_torch: bool, mode: str | None) -> Any:  # numpy.nd
         raise BadMedia(f"{NAME}: an array must have shape {order}, got {tuple(shape)}")
     if array.size == 0:
         raise BadMedia(f"{NAME}: the array is empty, its shape is {tuple(shape)}")
-    return to_uint8(array)
+    return to_uint8(array, scale=scale)
 
 
-def to_uint8(array: Any) -> Any:  # numpy.ndarray
+def to_uint8(array: Any, *, scale: bool = True) -> Any:  # numpy.ndarray
     """Pixels 0 to 255.
 
     uint8 stays as it is, bool becomes 0 and 255. Values below 0 spread over the whole range, floats of
     at most 1 are scaled by 255; then everything is cut to 0..255. NaN is 0. Source: the wandb client
-    up to 0.21, and its documentation.
+    up to 0.21, and its documentation. Without `scale` values are only cut.
     """
     numpy = library("numpy", NAME)
     kind = array.dtype.kind
@@ -108,9 +111,9 @@ def to_uint8(array: Any) -> Any:  # numpy.ndarray
     values = array.astype(numpy.float64)
     finite = values[numpy.isfinite(values)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    if low < 0:
+    if scale and low < 0:
         values = (values - low) / ((high - low) or 1.0)
-    if low < 0 or (kind == "f" and high <= 1):
+    if scale and (low < 0 or (kind == "f" and high <= 1)):
         values = values * 255
     values = numpy.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)
     return values.clip(0, 255).astype(numpy.uint8)

@@ -12,13 +12,33 @@ PYPLOT = "matplotlib.pyplot"
 FAILURES = (AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
 
 
-class PlotlyFigure(Media):
-    """A figure in Plotly's JSON, which the page draws."""
+class Plotly(Media):
+    """A figure that the page draws, of Plotly, or of matplotlib where that has an interactive form.
 
-    def __init__(self, figure: dict[str, Any]) -> None:
-        self._content = json.dumps(figure).encode()
+    Args:
+        val: a figure of Plotly, a figure, axes or artist of matplotlib, `pyplot` itself, or a figure in
+            Plotly's JSON as a dict.
+    Raises:
+        BadMedia: none of these, or a drawing without an interactive form; `runhue.Image` keeps it a picture.
+    """
+
+    def __init__(self, val: Any) -> None:  # a figure of a library that is optional
+        self._content = json.dumps(val if isinstance(val, dict) else _plotly_json(val)).encode()
+
+    @classmethod
+    def make_plot_media(cls, val: Any) -> Media:  # as __init__ has it
+        """As `Plotly`, or a picture of what has no interactive form.
+
+        Raises:
+            BadMedia: no figure.
+        """
+        media = as_media(val)
+        if media is None:
+            raise _no_figure(val)
+        return media
 
     def stored(self, place: Place) -> dict[str, Any]:
+        """`{_type: plotly-file, path, sha256, size}`."""
         return {"_type": "plotly-file", **place.add_file(self._content, "plotly", "plotly.json")}
 
 
@@ -42,12 +62,39 @@ def as_media(value: object) -> Media | None:
     Raises:
         BadMedia: of matplotlib, but in no figure.
     """
-    library = type(value).__module__.partition(".")[0]
-    if library == "plotly" and hasattr(value, "to_plotly_json") and hasattr(value, "layout"):
-        return PlotlyFigure(json.loads(value.to_json()))  # type: ignore[attr-defined]  # plotly.Figure has it
-    if library == "matplotlib" or is_pyplot(value):
+    if _is_plotly(value):
+        return Plotly(value)
+    if _is_matplotlib(value):
         return _of_matplotlib(matplotlib_figure(value))
     return None
+
+
+def _is_plotly(value: object) -> bool:
+    is_of_plotly = type(value).__module__.partition(".")[0] == "plotly"
+    return is_of_plotly and hasattr(value, "to_plotly_json") and hasattr(value, "layout")
+
+
+def _is_matplotlib(value: object) -> bool:
+    return type(value).__module__.partition(".")[0] == "matplotlib" or is_pyplot(value)
+
+
+def _plotly_json(value: Any) -> dict[str, Any]:  # a figure of a library that is optional
+    if _is_plotly(value):
+        figure: dict[str, Any] = json.loads(value.to_json())
+        return figure
+    if not _is_matplotlib(value):
+        raise _no_figure(value)
+    artists = import_module("runhue._plot.matplotlib_artists")
+    try:
+        return _interactive(matplotlib_figure(value))
+    except (artists.Unsupported, *FAILURES) as reason:
+        raise BadMedia(
+            f"Plotly: the figure has no interactive form, because it holds {reason}: log runhue.Image of it"
+        ) from reason
+
+
+def _no_figure(value: object) -> BadMedia:
+    return BadMedia(f"Plotly: val must be a figure of Plotly or matplotlib, got {type(value).__name__}")
 
 
 def is_pyplot(value: object) -> bool:
@@ -74,13 +121,17 @@ def matplotlib_figure(value: Any) -> Any:  # a matplotlib.figure.Figure, whose l
 
 def _of_matplotlib(figure: Any) -> Media:  # a matplotlib.figure.Figure
     artists = import_module("runhue._plot.matplotlib_artists")
-    converter = import_module("runhue._plot.matplotlib_figure")
     try:
-        return PlotlyFigure(converter.plotly_json(figure))
+        return Plotly(_interactive(figure))
     except artists.Unsupported as unsupported:
         return PictureOfFigure(_picture(figure), str(unsupported))
     except FAILURES as failure:  # a release of matplotlib that draws in another way
         return PictureOfFigure(_picture(figure), f"what cannot be converted ({failure!r})")
+
+
+def _interactive(figure: Any) -> dict[str, Any]:  # a matplotlib.figure.Figure
+    converted: dict[str, Any] = import_module("runhue._plot.matplotlib_figure").plotly_json(figure)
+    return converted
 
 
 def _picture(figure: Any) -> Media:  # a matplotlib.figure.Figure

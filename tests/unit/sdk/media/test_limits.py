@@ -1,7 +1,6 @@
 """What media types refuse, in words that name the argument, what came and what is allowed."""
 
 import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 import runhue
-from runhue import errors
 from tests.unit.sdk.media.logged import logging, stored
 
 BOX = {"position": {"minX": 0, "maxX": 1, "minY": 0, "maxY": 1}}
@@ -34,6 +32,12 @@ def box3d(**parts: Any) -> object:  # arguments of box3d
 
 def scene(**parts: Any) -> runhue.Object3D:  # of a scene's dict
     return runhue.Object3D({"type": "lidar/beta", **parts})
+
+
+def graph_of_one() -> runhue.Graph:
+    graph = runhue.Graph()
+    graph.add_node(id="a")
+    return graph
 
 
 REFUSED: list[tuple[Callable[[], object], str]] = [
@@ -89,6 +93,25 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: runhue.Table(columns=["a"], data=[[1]]).add_column("a", [2]), "a column 'a' already"),
     (lambda: runhue.Table(columns=["a"], data=[[1]]).add_column("b", [2, 3]), "must have 1 values, got 2"),
     (lambda: runhue.Table(columns=["a"]).get_column("b"), "there is no column 'b'"),
+    (lambda: runhue.Table(columns=["a"], data=[["x"]], dtype=int), "column 'a' must hold int, got str: 'x'"),
+    (lambda: runhue.Table(columns=["a"], data=[[True]], dtype=float), "column 'a' must hold float, got bool"),
+    (lambda: runhue.Table(columns=["a"], data=[[2]], dtype=[1]), "column 'a' must hold 1, got int: 2"),
+    (lambda: runhue.Table(columns=["a"], data=[[None]], optional=False), "must have a value in each row"),
+    (lambda: runhue.Table(columns=["a", "b"], dtype=[int]), "dtype must have one entry for each of the 2"),
+    (lambda: runhue.Table(columns=["a"], optional=[1]), "optional must be a bool"),  # type: ignore[list-item]  # wrong on purpose
+    (lambda: runhue.Table(columns=["a"], data=[["x"]]).cast("a", int), "column 'a' must hold int, got str"),
+    (lambda: runhue.Table(columns=["a"]).index_ref(0), "index must be below 0, got 0"),
+    (lambda: runhue.Table(columns=["a"], data=[[1], [2]]).add_computed_columns(
+        lambda number, _row: {str(number): 1}), "the same columns for each row"),
+    (lambda: runhue.Table(log_mode="SOMETIMES"), "log_mode must be one of IMMUTABLE"),  # type: ignore[arg-type]  # wrong on purpose
+    (lambda: runhue.Classes([{"id": 1}]), "classes must be dicts with id and name"),
+    (lambda: runhue.Graph().add_node(), "takes a node, or id"),
+    (lambda: runhue.Graph().add_node(id=1, color="red"), "a node has id, name.*got color"),
+    (lambda: runhue.Graph().add_node(id=1.5), "id must be a str or an int, got 1.5"),
+    (lambda: graph_of_one().add_node(id="a"), "there is a node 'a' already"),
+    (lambda: graph_of_one().add_edge("a", "b"), "to_node must be a node of the graph, got 'b'"),
+    (lambda: runhue.Plotly(3), "must be a figure of Plotly or matplotlib, got int"),
+    (lambda: runhue.Plotly.make_plot_media("x"), "must be a figure of Plotly or matplotlib, got str"),
     (lambda: runhue.Html(3), "must be a str, an open file or a path"),
     (lambda: runhue.Molecule(__file__), "must be one of cif, gro, mcif"),
     (lambda: runhue.Molecule("missing.pdb"), "there is no file missing.pdb"),
@@ -155,21 +178,3 @@ def test_fifty_images_a_step_are_worth_a_warning(
         run.log({"many": [image] * 60})
     assert capsys.readouterr().err.count("50 or more Image in one step") == 1
     assert [row.get("many", {}).get("count") for _, row in logged.rows] == [None, 50, 60]
-
-
-def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without pillow an image raises an ImportError that says what to install."""
-    monkeypatch.setitem(sys.modules, "PIL.Image", None)
-
-    with pytest.raises(
-        ImportError, match=r"needs PIL, which is not installed: pip install 'runhue\[media\]'"
-    ):
-        runhue.Image(np.zeros((2, 2)))
-
-
-def test_a_table_without_pandas_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pandas comes with none of our extras, so that the error names pandas itself."""
-    monkeypatch.setitem(sys.modules, "pandas", None)
-
-    with pytest.raises(errors.LibraryMissing, match=r"get_dataframe needs pandas.*: pip install pandas \("):
-        runhue.Table(columns=["a"], data=[[1]]).get_dataframe()

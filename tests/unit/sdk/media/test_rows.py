@@ -151,11 +151,11 @@ def test_charts_become_other_keys(tmp_path: Path) -> None:
 
     first, second = (row for _, row in logged.rows)
     assert (list(first), list(first["eval"]), list(second)) == (
-        ["roc_table", "eval"],
-        ["pr_table"],
+        ["roc_table", "eval", "eval.pr_table"],
+        [],
         ["roc_table"],
     )
-    assert first["eval"]["pr_table"]["path"].startswith("media/table/pr_table_0_")
+    assert first["eval.pr_table"]["path"].startswith("media/table/eval.pr_table_0_")
     assert list(logged.settings) == [("chart", "roc"), ("chart", "eval.pr")]
     assert logged.kinds.count("MediaShown") == 2
 
