@@ -18,13 +18,13 @@ from runhue_server.gateway.artifact_nodes import (
 from runhue_server.gateway.context import Context
 from runhue_server.storage import uploads
 from runhue_server.storage.problems import store_answers
-from runhue_server.storage.targets import ArtifactFileAt, ArtifactManifestAt
+from runhue_server.storage.targets import ArtifactFileAt, ArtifactManifestAt, note_stored
 from runhue_server.storage.uploads import Upload
 from runhue_server.web.problems import Invalid, NotFound, Unavailable
 from runhue_shared import db
 from runhue_shared.blobs.configured import blob_store
 from runhue_shared.blobs.spool import Spool
-from runhue_shared.blobs.store import ANYTHING, Expected
+from runhue_shared.blobs.store import ANYTHING, Expected, StoredBlob
 from runhue_shared.db import (
     Transaction,
     artifact_collections,
@@ -311,6 +311,8 @@ def _resolved(
             files.append(File(path, md5, *known[md5]))
         else:
             missing.append(path)
+    # They are named in a later transaction.
+    blobs.touch(tx, owner.team_id, {file.sha256 for file in files})
     return files, missing
 
 
@@ -332,7 +334,7 @@ def _store(owner: Artifact, manifest: Manifest, body: Blob | None, files: Sequen
         locked = artifacts.lock_artifact(tx, owner.id)
         if locked is None or locked.state != "PENDING":
             return
-        blobs.insert(tx, owner.team_id, body)
+        note_stored(tx, owner.team_id, StoredBlob(*body))
         artifact_files.replace_files(tx, owner.team_id, owner.id, files, _references(manifest))
         digest = artifact_manifests.digest(manifest) if merged else owner.digest
         artifacts.set_content(tx, owner.id, digest, body.sha256, manifest.size, len(manifest.entries))

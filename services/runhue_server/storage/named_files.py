@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from runhue_server.storage import uploads
-from runhue_server.storage.problems import FileNotFound
+from runhue_server.storage.problems import FileExpired, FileNotFound
 from runhue_server.web.problems import NotFound
 from runhue_shared import db
 from runhue_shared.db import Transaction, keys, projects, run_files, runs
@@ -57,11 +57,20 @@ def file_of_run(team_id: int, run_id: int, path: str) -> RunFile:
 
     Raises:
         FileNotFound: the run has none at that path.
+        FileExpired: it had one, of media that its project keeps for a time only.
     """
     if "\0" not in path:
         take_over_uploads(team_id, run_id, [path])
         with db.transaction() as tx:
             file = run_files.find(tx, run_id, path)
+            expired_at = None if file is not None else run_files.expired_at(tx, run_id, path)
         if file is not None:
             return file
+        if expired_at is not None:
+            raise FileExpired(
+                f"the file {path[:200]!r} expired on {expired_at:%Y-%m-%d}: its project keeps media for"
+                " `media_retention_days` after a run's end",
+                field="path",
+                fix="keep media longer with PATCH .../settings, or log the file again",
+            )
     raise FileNotFound(f"the run has no file {path[:200]!r}", field="path", fix="list the run's files")

@@ -65,6 +65,45 @@ class FileNotFound(NotFound):
     code = "file_not_found"
 
 
+class FileExpired(Problem):
+    """The file was there, and was kept as long as its project keeps media."""
+
+    status = 410
+    code = "file_expired"
+
+
+class UploadNotFound(NotFound):
+    """There is no such upload in parts: it was given up, or its time is over."""
+
+    code = "upload_not_found"
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(
+            f"no upload {upload_id[:80]!r}", field="upload", fix="begin it again with POST .../uploads"
+        )
+
+
+class PartsMissing(Problem):
+    """A file cannot be put together yet."""
+
+    status = 409
+    code = "parts_missing"
+
+
+class WrongPartSize(Problem):
+    """A part has another length than its place in the file says."""
+
+    status = 422
+    code = "wrong_part_size"
+
+
+class RemovedMeanwhile(Unavailable):
+    """The same bytes were being removed while these came in; the next time they stay."""
+
+    def __init__(self) -> None:
+        super().__init__("the same bytes were being removed from the blob store at that moment")
+
+
 class BytesLost(Problem):
     """A file is there whose bytes are not: somebody took them from the store."""
 

@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from runhue_server.storage import tokens
 from runhue_server.storage.named_files import file_of_run, run_number
+from runhue_server.storage.problems import BytesLost, FileNotFound
 from runhue_server.storage.receive import in_thread, receive_blob, with_rows
 from runhue_server.storage.send import ASK_AGAIN, FOR_EVER, Sent, send_blob
 from runhue_server.storage.targets import settle
@@ -13,6 +14,7 @@ from runhue_server.storage.tokens import GetToken, PutToken, TokenRefused
 from runhue_server.web.auth import principal_of
 from runhue_shared import db
 from runhue_shared.blobs.store import StoredBlob
+from runhue_shared.db import blobs
 from runhue_shared.settings import settings
 
 
@@ -51,7 +53,17 @@ async def get_bytes(request: Request) -> Response:
     if not isinstance(token, GetToken):
         raise TokenRefused("is for writing")
     blob = Sent(token.team_id, token.sha256, token.size, token.name, token.mimetype)
-    return await send_blob(request, blob, FOR_EVER, redirect=True)
+    try:
+        return await send_blob(request, blob, FOR_EVER, redirect=True)
+    except BytesLost:
+        if await with_rows(_is_known, token):
+            raise
+        raise FileNotFound(f"{token.name[:200]!r} was deleted", fix="ask for a new address") from None
+
+
+def _is_known(token: GetToken) -> bool:
+    with db.transaction() as tx:
+        return blobs.find(tx, token.team_id, token.sha256) is not None
 
 
 async def get_file(request: Request) -> Response:

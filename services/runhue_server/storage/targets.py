@@ -3,8 +3,10 @@
 import msgspec
 
 from runhue_server.intake.problems import RunDeleted
+from runhue_server.storage.problems import RemovedMeanwhile, UploadNotFound
+from runhue_shared.blobs.configured import blob_store
 from runhue_shared.blobs.store import StoredBlob
-from runhue_shared.db import Transaction, artifact_files, blobs, run_files
+from runhue_shared.db import Transaction, artifact_files, blobs, part_uploads, run_files
 from runhue_shared.db.artifact_files import File
 from runhue_shared.db.blobs import Blob
 
@@ -28,13 +30,20 @@ class ArtifactFileAt(msgspec.Struct, frozen=True, tag="artifact_file"):
     path: str
 
 
+class PartAt(msgspec.Struct, frozen=True, tag="part"):
+    """A part of an upload that comes in parts, numbered from 1."""
+
+    upload_id: str
+    number: int
+
+
 class ArtifactManifestAt(msgspec.Struct, frozen=True, tag="artifact_manifest"):
     """The list of an artifact's files."""
 
     manifest_id: int
 
 
-Target = BlobOnly | RunFileAt | ArtifactFileAt | ArtifactManifestAt
+Target = BlobOnly | RunFileAt | ArtifactFileAt | ArtifactManifestAt | PartAt
 
 
 def settle(tx: Transaction, team_id: int, target: Target, stored: StoredBlob) -> None:
@@ -42,9 +51,10 @@ def settle(tx: Transaction, team_id: int, target: Target, stored: StoredBlob) ->
 
     Raises:
         RunDeleted: the run is not there any more.
+        UploadNotFound: it was a part, and its upload was given up.
+        RemovedMeanwhile: send the bytes again.
     """
-    blob = Blob(*stored)
-    blobs.insert(tx, team_id, blob)
+    blob = note_stored(tx, team_id, stored)
     match target:
         case BlobOnly():
             pass
@@ -56,3 +66,19 @@ def settle(tx: Transaction, team_id: int, target: Target, stored: StoredBlob) ->
             artifact_files.keep_files(tx, team_id, target.artifact_id, [file])
         case ArtifactManifestAt():
             artifact_files.keep_manifest(tx, target.manifest_id, blob.sha256)
+        case PartAt():
+            if not part_uploads.keep_part(tx, team_id, target.upload_id, target.number, blob):
+                raise UploadNotFound(target.upload_id)
+
+
+def note_stored(tx: Transaction, team_id: int, stored: StoredBlob) -> Blob:
+    """Note bytes that are in the store. The only way in which a blob's row comes about.
+
+    Raises:
+        RemovedMeanwhile: as bytes that nothing named, the same ones were just being removed.
+        StoreAway: the store cannot say whether it holds them.
+    """
+    blob = Blob(*stored)
+    if blobs.insert(tx, team_id, blob) and not blob_store().holds(team_id, blob.sha256):
+        raise RemovedMeanwhile
+    return blob

@@ -12,10 +12,17 @@ from runhue_server.storage import tokens
 from runhue_server.storage.file_names import tame_path
 from runhue_server.storage.problems import store_answers
 from runhue_server.storage.targets import Target, settle
-from runhue_server.web.problems import Problem
+from runhue_server.web.problems import Problem, Unavailable
 from runhue_shared import db
 from runhue_shared.blobs.configured import blob_store
-from runhue_shared.blobs.store import ANYTHING, BytesMissing, Expected, TooManyBytes, WrongBytes
+from runhue_shared.blobs.store import (
+    ANYTHING,
+    BytesMissing,
+    Expected,
+    StoreAway,
+    TooManyBytes,
+    WrongBytes,
+)
 from runhue_shared.db import direct_uploads
 from runhue_shared.db.direct_uploads import DirectUpload, WaitingUpload
 from runhue_shared.settings import settings
@@ -72,18 +79,20 @@ def addresses(team_id: int, uploads: Sequence[Upload], base_url: str) -> list[st
 
 def adopt(
     team_id: int, owner: str, names: Collection[str] | None = None, seconds: float = ADOPT_SECONDS
-) -> None:
+) -> bool:
     """Take over what an owner's uploads put at the object store, all or those of `names`, for that long.
 
     Uploads that did not come yet stay as they are. What cannot be kept is logged and thrown away. Names are
     taken as clients say them.
 
+    Returns:
+        False when the time was too short for all that may have come.
     Raises:
         Unavailable: the object store is away; the sweeper takes over later what waits.
     """
     store = blob_store()
     if not store.direct:
-        return
+        return True
     until = time.monotonic() + seconds
     tame = None if names is None else [tame_path(name) for name in names]
     with db.transaction() as tx:
@@ -93,9 +102,10 @@ def adopt(
         came = set(store.arrived(_folder(team_id, owner))) if len(waiting) > FEW else None
         for upload in waiting:
             if time.monotonic() > until:
-                return
+                return False
             if came is None or upload.key in came:
                 take_over(upload)
+    return True
 
 
 def take_over(upload: WaitingUpload) -> bool:
@@ -114,6 +124,8 @@ def take_over(upload: WaitingUpload) -> bool:
                 settle(tx, upload.team_id, _target_decoder.decode(upload.target), stored)
     except BytesMissing:
         return False
+    except Unavailable as passing:
+        raise StoreAway(str(passing)) from passing
     except (WrongBytes, TooManyBytes, Problem) as refused:
         _log.warning("upload_refused", owner=upload.owner, name=upload.name, reason=str(refused))
         with db.transaction() as tx:

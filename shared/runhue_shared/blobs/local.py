@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,14 @@ from runhue_shared.blobs.store import (
     READ_BYTES,
     BytesMissing,
     Expected,
+    ListedBlob,
     StoreAway,
     StoredBlob,
     check,
 )
 
 INCOMING = "incoming"
+_BLOB_NAME = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class LocalStore:
@@ -55,8 +58,20 @@ class LocalStore:
                 left -= len(piece)
                 yield piece
 
+    def holds(self, team_id: int, sha256: bytes) -> bool:
+        with disk_errors():
+            return self._path(team_id, sha256).is_file()
+
+    def listing(self) -> Iterator[ListedBlob]:
+        with disk_errors():
+            for team in _below(self._root):
+                if team.name.isdecimal():
+                    for folder in _below(Path(team.path)):
+                        yield from _blobs_in(folder, int(team.name))
+
     def delete(self, team_id: int, sha256: bytes) -> None:
-        self._path(team_id, sha256).unlink(missing_ok=True)
+        with disk_errors():
+            self._path(team_id, sha256).unlink(missing_ok=True)
 
     def sign_get(self, team_id: int, sha256: bytes, seconds: int) -> str | None:  # noqa: ARG002  # BlobStore's
         return None
@@ -85,6 +100,31 @@ class LocalStore:
     def _path(self, team_id: int, sha256: bytes) -> Path:
         name = sha256.hex()
         return self._root / str(team_id) / name[:2] / name
+
+
+def _below(directory: Path) -> Iterator["os.DirEntry[str]"]:
+    if directory.is_dir():
+        with os.scandir(directory) as entries:
+            yield from (entry for entry in entries if entry.is_dir(follow_symlinks=False))
+
+
+def _blobs_in(folder: "os.DirEntry[str]", team_id: int) -> Iterator[ListedBlob]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not is_blob_name(entry.name):
+                continue
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # it just went
+                continue
+            yield ListedBlob(
+                team_id, bytes.fromhex(entry.name), found.st_size, max(0.0, time.time() - found.st_mtime)
+            )
+
+
+def is_blob_name(name: str) -> bool:
+    """Whether a file's name is a SHA-256 in lower-case hex."""
+    return _BLOB_NAME.match(name) is not None
 
 
 def forget_files(directory: Path, seconds: float) -> None:

@@ -12,13 +12,14 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from runhue_shared.blobs.local import disk_errors, forget_files
+from runhue_shared.blobs.local import disk_errors, forget_files, is_blob_name
 from runhue_shared.blobs.spool import Digests, Spool
 from runhue_shared.blobs.store import (
     ANYTHING,
     READ_BYTES,
     BytesMissing,
     Expected,
+    ListedBlob,
     StoreAway,
     StoredBlob,
     TooManyBytes,
@@ -34,6 +35,8 @@ PARTS_AT_ONCE = 2
 CONNECT_TIME = timedelta(seconds=5)
 REQUEST_TIME = timedelta(minutes=10)
 RETRY_TIME = timedelta(seconds=10)
+BLOBS = "blobs"
+BLOB_KEY_PARTS = 4
 ADOPTED = "adopted"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
@@ -77,6 +80,24 @@ class BucketStore:
             found = obstore.get(self._store, _blob_key(team_id, sha256), options=_range(start, end))
             for piece in found.stream(min_chunk_size=READ_BYTES):
                 yield bytes(piece)
+
+    def holds(self, team_id: int, sha256: bytes) -> bool:
+        with _errors():
+            try:
+                obstore.head(self._store, _blob_key(team_id, sha256))
+            except FileNotFoundError:
+                return False
+        return True
+
+    def listing(self) -> Iterator[ListedBlob]:
+        now = datetime.now(UTC)
+        with _errors():
+            for page in obstore.list(self._store, BLOBS):
+                for entry in page:
+                    parts = entry["path"].split("/")
+                    if len(parts) == BLOB_KEY_PARTS and parts[1].isdecimal() and is_blob_name(parts[-1]):
+                        age = max(0.0, (now - entry["last_modified"]).total_seconds())
+                        yield ListedBlob(int(parts[1]), bytes.fromhex(parts[-1]), entry["size"], age)
 
     def delete(self, team_id: int, sha256: bytes) -> None:
         self.discard(_blob_key(team_id, sha256))
@@ -148,7 +169,7 @@ def _range(start: int, end: int | None) -> "GetOptions":
 
 def _blob_key(team_id: int, sha256: bytes) -> str:
     name = sha256.hex()
-    return f"blobs/{team_id}/{name[:2]}/{name}"
+    return f"{BLOBS}/{team_id}/{name[:2]}/{name}"
 
 
 def _open(url: str, endpoint: str | None) -> S3Store:

@@ -31,6 +31,15 @@ class StoredBlob(NamedTuple):
     size: int
 
 
+class ListedBlob(NamedTuple):
+    """Bytes that a store holds: SHA-256 (32 bytes), size, and for how many seconds they have been there."""
+
+    team_id: int
+    sha256: bytes
+    size: int
+    age: float
+
+
 class WrongBytes(Exception):
     """The bytes are not the expected ones. `field` is size, md5 or sha256."""
 
@@ -83,6 +92,12 @@ class BlobStore(Protocol):
         Raises:
             BytesMissing: there is no such blob.
         """
+
+    def holds(self, team_id: int, sha256: bytes) -> bool:
+        """Whether the blob is there."""
+
+    def listing(self) -> Iterator[ListedBlob]:
+        """Every blob that is there, in no order; what comes or goes meanwhile may be missed."""
 
     def delete(self, team_id: int, sha256: bytes) -> None:
         """Forget a blob that no row names; also when it is not there."""

@@ -179,14 +179,18 @@ def stored_files(tx: Transaction, artifact_id: int) -> dict[str, File]:
 def known_by_md5(
     tx: Transaction, team_id: int, project_id: int | None, md5s: Collection[bytes]
 ) -> dict[bytes, File]:
-    """Files of the team's artifacts by MD5; of one project's only, for a key that knows no other."""
+    """Files of the team's artifacts by MD5; of one project's only, for a key that knows no other.
+
+    Their bytes stay until the transaction ends.
+    """
     with tx.cursor(row_factory=class_row(File)) as cursor:
         cursor.execute(
-            "SELECT DISTINCT ON (f.md5) f.path, f.md5, f.sha256, f.size FROM blob b"
+            "WITH held AS (SELECT f.path, f.md5, f.sha256, f.size FROM blob b"
             " JOIN artifact_file f ON f.team_id = b.team_id AND f.sha256 = b.sha256"
             " JOIN artifact a ON a.id = f.artifact_id"
             " WHERE b.team_id = %s AND b.md5 = ANY(%s) AND coalesce(a.project_id = %s, true)"
-            " ORDER BY f.md5, f.sha256",
+            " FOR KEY SHARE OF b)"
+            " SELECT DISTINCT ON (md5) path, md5, sha256, size FROM held ORDER BY md5, sha256",
             (team_id, list(md5s), project_id),
         )
         return {file.md5: file for file in cursor}

@@ -1,4 +1,4 @@
-"""Files of runs: paths that name stored bytes."""
+"""Files of runs: paths that name stored bytes, or named them until they expired."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -50,7 +50,7 @@ def put(tx: Transaction, team_id: int, run_id: int, path: str, blob: Blob, mimet
         " SELECT r.id, r.team_id, %(path)s, %(sha256)s, %(size)s, %(mimetype)s FROM run r"
         " WHERE r.id = %(run)s AND r.team_id = %(team)s AND r.deleted_at IS NULL"
         " ON CONFLICT (run_id, path) DO UPDATE SET sha256 = excluded.sha256, size = excluded.size,"
-        " mimetype = excluded.mimetype, updated_at = now()",
+        " mimetype = excluded.mimetype, updated_at = now(), expired_at = NULL",
         {
             "run": run_id,
             "team": team_id,
@@ -74,10 +74,18 @@ def names_of_run(tx: Transaction, run_id: int) -> RunNames:
 
 
 def find(tx: Transaction, run_id: int, path: str) -> RunFile | None:
-    """The run's file at that path."""
+    """The run's file at that path; None also when it expired."""
     with tx.cursor(row_factory=class_row(RunFile)) as cursor:
         cursor.execute(f"{_FILE} WHERE f.run_id = %s AND f.path = %s", (run_id, path))
         return cursor.fetchone()
+
+
+def expired_at(tx: Transaction, run_id: int, path: str) -> datetime | None:
+    """When the file's bytes went because media are kept for a time only; None when they did not."""
+    row = tx.execute(
+        "SELECT expired_at FROM run_file WHERE run_id = %s AND path = %s", (run_id, path)
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def page(
@@ -92,7 +100,8 @@ def page(
 ) -> list[RunFile]:
     """Up to `limit` files of a run in the code-point order of their paths, from behind the path `after`.
 
-    Only those that begin with `prefix`, are among `names` and fit the SQL pattern `like`, when given.
+    Only those that begin with `prefix`, are among `names` and fit the SQL pattern `like`, when given. What
+    expired is left out.
     """
     with tx.cursor(row_factory=class_row(RunFile)) as cursor:
         cursor.execute(
@@ -112,8 +121,10 @@ def page(
 
 
 def count(tx: Transaction, run_id: int) -> int:
-    """How many files the run has."""
-    row = tx.execute("SELECT count(*) FROM run_file WHERE run_id = %s", (run_id,)).fetchall()[0]
+    """How many files the run has, without those that expired."""
+    row = tx.execute(
+        "SELECT count(*) FROM run_file WHERE run_id = %s AND sha256 IS NOT NULL", (run_id,)
+    ).fetchall()[0]
     return int(row[0])
 
 

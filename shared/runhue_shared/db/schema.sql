@@ -177,7 +177,8 @@ CREATE TABLE public.blob (
 CREATE TABLE public.blob_removed (
     team_id integer NOT NULL,
     sha256 bytea NOT NULL,
-    removed_at timestamp with time zone DEFAULT now() NOT NULL
+    forgotten_at timestamp with time zone DEFAULT now() NOT NULL,
+    removed_at timestamp with time zone
 );
 CREATE TABLE public.client_summary (
     run_id bigint NOT NULL,
@@ -426,10 +427,13 @@ CREATE TABLE public.part_upload (
     team_id integer NOT NULL,
     target text NOT NULL,
     expected text NOT NULL,
-    size bigint NOT NULL,
-    part_bytes bigint NOT NULL,
+    size bigint,
+    part_bytes bigint,
+    taken_until timestamp with time zone,
+    stored bytea,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    touched_at timestamp with time zone DEFAULT now() NOT NULL
+    touched_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT part_upload_check CHECK (((size IS NULL) = (part_bytes IS NULL)))
 );
 CREATE TABLE public.part_upload_part (
     upload_id text NOT NULL,
@@ -1048,18 +1052,21 @@ CREATE INDEX artifact_manifest_base ON public.artifact_manifest USING btree (bas
 CREATE INDEX artifact_manifest_body ON public.artifact_manifest USING btree (team_id, body);
 CREATE INDEX artifact_membership_artifact ON public.artifact_membership USING btree (artifact_id);
 CREATE INDEX blob_by_md5 ON public.blob USING btree (team_id, md5);
-CREATE INDEX blob_by_touch ON public.blob USING btree (touched_at);
+CREATE INDEX blob_by_touch ON public.blob USING btree (touched_at, team_id, sha256);
+CREATE INDEX blob_removed_waiting ON public.blob_removed USING btree (forgotten_at) WHERE (removed_at IS NULL);
 CREATE INDEX dead_letter_run ON public.dead_letter USING btree (run_id);
 CREATE INDEX direct_upload_by_age ON public.direct_upload USING btree (created_at);
 CREATE INDEX direct_upload_by_owner ON public.direct_upload USING btree (owner, name);
-CREATE INDEX inspection_waiting ON public.inspection USING btree (team_id, due_at) WHERE (state = 'waiting'::text);
+CREATE INDEX inspection_waiting ON public.inspection USING btree (team_id, ((attempts > 0)), due_at) WHERE (state = 'waiting'::text);
 CREATE INDEX part_upload_by_touch ON public.part_upload USING btree (touched_at);
 CREATE INDEX part_upload_part_by_blob ON public.part_upload_part USING btree (team_id, sha256);
 CREATE INDEX rendition_by_blob ON public.rendition USING btree (team_id, made);
 CREATE INDEX run_artifact_by_artifact ON public.run_artifact USING btree (artifact_id, direction, run_id);
 CREATE INDEX run_by_age ON public.run USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX run_by_deletion ON public.run USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE INDEX run_config_by_path ON public.run_config USING btree (project_id, path, type);
 CREATE INDEX run_file_by_blob ON public.run_file USING btree (team_id, sha256);
+CREATE INDEX run_file_of_media ON public.run_file USING btree (run_id) WHERE ((sha256 IS NOT NULL) AND (path >= 'media/'::text) AND (path < 'media0'::text));
 CREATE INDEX run_live ON public.run USING btree (project_id) WHERE (state = 'running'::text);
 CREATE INDEX run_metric_by_metric ON public.run_metric USING btree (metric_id, type);
 CREATE INDEX run_preempting ON public.run USING btree (heartbeat_at) WHERE (state = 'preempting'::text);

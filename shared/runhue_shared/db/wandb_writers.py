@@ -126,8 +126,8 @@ def close_writer(tx: Transaction, writer_id: int) -> None:
 def inherit_from(tx: Transaction, parent_id: int, run_id: int) -> None:
     """Give a run the files that its parent's rows name, and how the parent's dotted names came about."""
     tx.execute(
-        "INSERT INTO run_file (run_id, team_id, path, sha256, size, mimetype)"
-        " SELECT %s, team_id, path, sha256, size, mimetype FROM run_file"
+        "INSERT INTO run_file (run_id, team_id, path, sha256, size, mimetype, expired_at)"
+        " SELECT %s, team_id, path, sha256, size, mimetype, expired_at FROM run_file"
         " WHERE run_id = %s AND starts_with(path, 'media/') ON CONFLICT (run_id, path) DO NOTHING",
         (run_id, parent_id),
     )
