@@ -38,7 +38,7 @@ from runhue_server.embedded.roles import BACKLOG
 from runhue_server.embedded.supervise import ChildSpec, Supervisor
 
 HTTP_SERVICES = ("ingest", "gateway", "api")
-WORKERS = ("aggregation", "coloring")
+WORKERS = ("aggregation", "coloring", "media")
 SERVICES = (*HTTP_SERVICES, *WORKERS, "sweeper")
 FIXTURES = "fixtures"
 """Accounts for acceptance suites of clients: never one of the services unless it is asked for."""

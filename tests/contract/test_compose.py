@@ -25,6 +25,7 @@ ROLES = {
     "api": ["serve", "api"],
     "aggregation": ["worker", "aggregation"],
     "coloring": ["worker", "coloring"],
+    "media": ["worker", "media"],
     "sweeper": ["sweeper"],
 }
 SECRETS = {"RUNHUE_POSTGRES_PASSWORD", "RUNHUE_VALKEY_PASSWORD", "RUNHUE_KEY_PEPPER"}

@@ -22,7 +22,11 @@ APPS = {
     "api": "runhue_server.api.app:create_app",
     "fixtures": "runhue_server.fixtures.app:create_app",
 }
-QUEUES = {"aggregation": "runhue_server.aggregation.tasks", "coloring": "runhue_server.coloring.tasks"}
+QUEUES = {
+    "aggregation": "runhue_server.aggregation.tasks",
+    "coloring": "runhue_server.coloring.tasks",
+    "media": "runhue_server.media.tasks",
+}
 SWEEPER = "runhue_server.sweeper.loop"
 HEARTBEAT_SECONDS = 2
 GRACEFUL_SECONDS = 6

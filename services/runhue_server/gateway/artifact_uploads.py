@@ -17,6 +17,7 @@ from runhue_server.gateway.artifact_nodes import (
 )
 from runhue_server.gateway.context import Context
 from runhue_server.storage import uploads
+from runhue_server.storage.inspecting import have_inspected
 from runhue_server.storage.problems import store_answers
 from runhue_server.storage.targets import ArtifactFileAt, ArtifactManifestAt, note_stored
 from runhue_server.storage.uploads import Upload
@@ -336,6 +337,7 @@ def _store(owner: Artifact, manifest: Manifest, body: Blob | None, files: Sequen
             return
         note_stored(tx, owner.team_id, StoredBlob(*body))
         artifact_files.replace_files(tx, owner.team_id, owner.id, files, _references(manifest))
+        have_inspected(tx, owner.team_id, [(file.path, file.sha256) for file in files])
         digest = artifact_manifests.digest(manifest) if merged else owner.digest
         artifacts.set_content(tx, owner.id, digest, body.sha256, manifest.size, len(manifest.entries))
         artifact_versions.join_collection(tx, owner.team_id, owner.collection_id, owner.id)

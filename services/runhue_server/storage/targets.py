@@ -3,6 +3,7 @@
 import msgspec
 
 from runhue_server.intake.problems import RunDeleted
+from runhue_server.storage.inspecting import have_inspected
 from runhue_server.storage.problems import RemovedMeanwhile, UploadNotFound
 from runhue_shared.blobs.configured import blob_store
 from runhue_shared.blobs.store import StoredBlob
@@ -61,6 +62,7 @@ def settle(tx: Transaction, team_id: int, target: Target, stored: StoredBlob) ->
         case RunFileAt():
             if not run_files.put(tx, team_id, target.run_id, target.path, blob, target.mimetype):
                 raise RunDeleted
+            have_inspected(tx, team_id, [(target.path, blob.sha256)])
         case ArtifactFileAt():
             file = File(target.path, blob.md5, blob.sha256, blob.size)
             artifact_files.keep_files(tx, team_id, target.artifact_id, [file])

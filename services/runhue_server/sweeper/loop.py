@@ -9,8 +9,15 @@ import structlog
 
 from runhue_server.sweeper.stored_bytes import sweep_uploads
 from runhue_shared import db
-from runhue_shared.db import artifact_versions, colors, inbox, outbox, writers
-from runhue_shared.messages import LogBatchStored, Message, OutboxFilled, RunTailGrown, ScalesDirty
+from runhue_shared.db import artifact_versions, colors, inbox, inspections, outbox, writers
+from runhue_shared.messages import (
+    LogBatchStored,
+    MediaStored,
+    Message,
+    OutboxFilled,
+    RunTailGrown,
+    ScalesDirty,
+)
 from runhue_shared.queue import enqueue
 from runhue_shared.settings import settings
 from runhue_shared.telemetry import touch_heartbeat
@@ -50,6 +57,12 @@ def wake_for_tails() -> list[Message]:
     """Messages for partitions with tails; the compactor decides which are worth it."""
     with db.transaction() as tx:
         return [RunTailGrown(part=part) for part in writers.parts_with_tails(tx)]
+
+
+def wake_for_media() -> list[Message]:
+    """The message for stored bytes that nobody looked at."""
+    with db.transaction() as tx:
+        return [MediaStored()] if inspections.is_due(tx) else []
 
 
 def crash_silent_runs() -> list[Message]:
@@ -121,6 +134,7 @@ def chores() -> list[Chore]:
         Chore(wake_for_batches),
         Chore(wake_for_events),
         Chore(wake_for_colors),
+        Chore(wake_for_media),
         Chore(wake_for_tails, TAILS_SECONDS),
         Chore(note_heartbeats, LIVENESS_SECONDS),
         # Writers that could not reach us are not silent: they get time to speak again.

@@ -2,7 +2,8 @@
 -- blob is looked at: the same JSON can be logged as a table and as a figure. `format` is the ending of the name
 -- under which the bytes came, lower case, without a dot: what they claim to be. `facts`: JSON, when ready;
 -- `code` and `reason`, when refused. A waiting row may be taken from `due_at` on; taking it moves that into the
--- future, so that a worker that dies gives it back.
+-- future, so that a worker that dies gives it back. `attempts` counts those takings that led to nothing: a row
+-- that a worker died with is taken alone, so that the others of its batch are not blamed.
 CREATE TABLE inspection (
     team_id int NOT NULL,
     sha256 bytea NOT NULL,
@@ -22,7 +23,7 @@ CREATE TABLE inspection (
     CHECK ((state = 'ready') = (facts IS NOT NULL)),
     CHECK ((state = 'refused') = (code IS NOT NULL AND reason IS NOT NULL))
 ) WITH (fillfactor = 70);
-CREATE INDEX inspection_waiting ON inspection (team_id, due_at) WHERE state = 'waiting';
+CREATE INDEX inspection_waiting ON inspection (team_id, (attempts > 0), due_at) WHERE state = 'waiting';
 
 -- Blobs made from a blob: thumbnail, poster, playable, peaks, preview, columns, vega.
 CREATE TABLE rendition (
