@@ -56,7 +56,7 @@ def with_run(module):
         for picture in pictures():
             run.log({"image": module.Image(picture)})
     else:
-        run.save(str(folder / "*"), base_path=str(folder), policy="now")
+        run.save(str(folder / "*"), base_path=str(folder.parent), policy="now")
     run.finish()
     return warm
 

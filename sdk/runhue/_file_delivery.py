@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from runhue._errors import ServerBusy, ServerError, ServerRefused
+from runhue._file_packs import PackedAnswer, is_small, packs
 from runhue._files import FILES
 from runhue._records import FileSaved
 from runhue._spool import REJECTED, write_private
@@ -41,6 +42,7 @@ class FileDelivery:
         self._warn = warn
         self._alive = alive
         self._done: set[str] = set()
+        self._alone = False  # the server takes no packs
 
     def deliver(self, writer_id: int, files: Numbered) -> bool:
         """Have the server store the files; those it refuses for good are put aside and warned about.
@@ -75,25 +77,28 @@ class FileDelivery:
         self, writer_id: int, files: Sequence[FileSaved]
     ) -> Iterable[tuple[FileSaved, Exception | None]]:
         """(file, what went wrong) of each, in the order in which they end."""
-        todo: queue.SimpleQueue[FileSaved] = queue.SimpleQueue()
+        todo: queue.SimpleQueue[Sequence[FileSaved]] = queue.SimpleQueue()
         ended: queue.SimpleQueue[tuple[FileSaved, Exception | None]] = queue.SimpleQueue()
-        for file in files:
-            todo.put(file)
+        groups = [[file] for file in files] if self._alone else list(packs(files))
+        for group in groups:
+            todo.put(group)
 
         faulty = threading.Event()
 
         def work() -> None:
             while True:
                 try:
-                    file = todo.get_nowait()
+                    group = todo.get_nowait()
                 except queue.Empty:
                     return
-                outcome = ServerBusy("not tried") if faulty.is_set() else self._sent(writer_id, file)
-                ended.put((file, outcome))
-                if outcome is not None and not _is_final(outcome):
-                    faulty.set()
+                for file in group if faulty.is_set() else ():
+                    ended.put((file, ServerBusy("not tried")))
+                for file, outcome in () if faulty.is_set() else self._sent(writer_id, group):
+                    ended.put((file, outcome))
+                    if outcome is not None and not _is_final(outcome):
+                        faulty.set()
 
-        for _ in range(min(PARALLEL, len(files))):
+        for _ in range(min(PARALLEL, len(groups))):
             # Daemons: an upload under way must not keep a process that wants to end.
             threading.Thread(target=work, name="runhue-upload", daemon=True).start()
         for _ in files:
@@ -108,12 +113,45 @@ class FileDelivery:
             except queue.Empty:
                 self._alive()
 
-    def _sent(self, writer_id: int, file: FileSaved) -> Exception | None:
+    def _sent(
+        self, writer_id: int, group: Sequence[FileSaved]
+    ) -> Sequence[tuple[FileSaved, Exception | None]]:
+        """What became of each file of a group."""
+        try:
+            if is_small(group[0]) and not self._alone:
+                return self._sent_pack(writer_id, group)
+        except Exception as error:  # noqa: BLE001  # it is raised by the thread that waits for this one
+            return [(file, error) for file in group]
+        return [(file, self._sent_alone(writer_id, file)) for file in group]
+
+    def _sent_alone(self, writer_id: int, file: FileSaved) -> Exception | None:
         try:
             self._send(writer_id, file)
-        except Exception as error:  # noqa: BLE001  # it is raised by the thread that waits for this one
+        except Exception as error:  # noqa: BLE001  # as above
             return error
         return None
+
+    def _sent_pack(
+        self, writer_id: int, group: Sequence[FileSaved]
+    ) -> Sequence[tuple[FileSaved, Exception | None]]:
+        try:
+            answers = self._transport.send_pack(writer_id, group, self._folder / FILES).files
+        except (OSError, ServerRefused) as refused:
+            # One of them is gone or spoilt, or the server is older: each on its own tells which.
+            self._alone |= isinstance(refused, ServerRefused) and refused.status in NO_SUCH_ROUTE
+            return [(file, self._sent_alone(writer_id, file)) for file in group]
+        if len(answers) != len(group):
+            raise ServerBusy(f"{len(group)} files were sent, and the server answers for {len(answers)}")
+        return [
+            (file, None if answer.stored else self._refusal(file, answer))
+            for file, answer in zip(group, answers, strict=True)
+        ]
+
+    def _refusal(self, file: FileSaved, answer: PackedAnswer) -> ServerError:
+        detail = answer.detail or "the server refuses it"
+        if answer.code == HASH_MISMATCH and _is_whole(self._folder / FILES / file.name, file):
+            return ServerBusy(f"{file.path} was spoilt on its way: {detail}", status=answer.status)
+        return ServerRefused(detail, status=answer.status or 422, code=answer.code)
 
     def _send(self, writer_id: int, file: FileSaved) -> None:
         answer = self._transport.offer_file(writer_id, file)

@@ -1,6 +1,7 @@
 """HTTP to ingest: its calls, and answers turned into results or errors of `_errors`."""
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
@@ -16,6 +17,7 @@ from runhue._errors import (
     ServerRefused,
     ServerUnreachable,
 )
+from runhue._file_packs import PackAnswer, encode_pack
 from runhue._records import FileSaved
 from runhue._values import from_wire
 from runhue._version import __version__
@@ -105,6 +107,16 @@ class Transport:
         body = msgspec.json.encode({"path": file.path, "sha256": file.sha256, "size": file.size})
         headers = {"Content-Type": "application/json"}
         return self._post(f"/ingest/v1/writers/{writer_id}/files", body, headers, FileAnswer)
+
+    def send_pack(self, writer_id: int, files: Sequence[FileSaved], folder: Path) -> PackAnswer:
+        """Deliver small files whose bytes are in `folder`, in one request; each has its own answer.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        body = encode_pack(files, folder)
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._post(f"/ingest/v1/writers/{writer_id}/file-packs", body, headers, PackAnswer)
 
     def put_file(self, answer: FileAnswer, source: Path) -> None:
         """Put a file's bytes where the server said, read from disk as they are sent.

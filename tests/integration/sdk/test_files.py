@@ -5,7 +5,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -198,7 +200,8 @@ def test_a_refused_file_is_set_aside_and_its_row_goes(
 def test_lost_replies_change_nothing(ingest: IngestServer, run_settings: RunSettings, tmp_path: Path) -> None:
     """With a third of the answers lost, every file and row is there once."""
     proxy = CuttingProxy(ingest.port, share=0.3, seed=7)
-    contents = {f"{number}.bin": os.urandom(30_000) for number in range(40)}
+    # Small ones go in packs, the others each on their own.
+    contents = {f"{number}.bin": os.urandom(30_000 + number % 2 * 250_000) for number in range(40)}
     write(tmp_path, contents)
 
     settings = run_settings(base_url=f"http://127.0.0.1:{proxy.port}", unreachable_timeout=120)
@@ -211,6 +214,31 @@ def test_lost_replies_change_nothing(ingest: IngestServer, run_settings: RunSett
     assert proxy.cut > 10
     assert stored_files("lossy") == {path: StoredFile.of(content) for path, content in contents.items()}
     assert [row["n"] for _, row in ingest.rows("lossy")] == list(range(40))
+
+
+def test_a_server_without_packs_gets_each_file_on_its_own(
+    ingest: IngestServer, run_settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older server answers 404 to packs; the files are then offered one by one, and all arrive."""
+    contents = {f"{number}.bin": os.urandom(3_000) for number in range(5)}
+    write(tmp_path, contents)
+    asked: list[str] = []
+    post = httpx.Client.post
+
+    def older(client: httpx.Client, url: str, **options: Any) -> httpx.Response:
+        asked.append(url.rpartition("/")[2])
+        if url.endswith("/file-packs"):
+            url = url.replace("/file-packs", "/no-such-route")
+        return post(client, url, **options)
+
+    monkeypatch.setattr(httpx.Client, "post", older)
+    with runhue.init(project="files", id="older", settings=run_settings()) as run:
+        for path in contents:
+            run.save(tmp_path / path, base_path=tmp_path, policy="now")
+
+    assert stored_files("older") == {path: StoredFile.of(content) for path, content in contents.items()}
+    assert asked.count("file-packs") >= 1
+    assert asked.count("files") >= 2 * len(contents)
 
 
 def test_a_forked_child_keeps_files_of_its_own(ingest: IngestServer, run_settings: RunSettings) -> None:
