@@ -115,7 +115,7 @@ class Molecule(Media):
 
 
 def _rdkit(module: str, needed_for: str) -> Any:  # a module has no static type
-    return library(f"rdkit.{module}", needed_for, "rdkit")
+    return library(f"rdkit.{module}", needed_for, "'runhue[rdkit]'")
 
 
 def _read_by_rdkit(chem: Any, path: Path) -> MOLECULE:

@@ -177,7 +177,9 @@ class Table(Media):
         Raises:
             LibraryMissing: pandas is not installed.
         """
-        return library("pandas", "Table.get_dataframe", "pandas").DataFrame(self.data, columns=self.columns)
+        return library("pandas", "Table.get_dataframe", "'runhue[pandas]'").DataFrame(
+            self.data, columns=self.columns
+        )
 
     def iterrows(self) -> Iterable[tuple[int, list[Cell]]]:
         """(number, values) of each row."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from runhue._media.libraries import library
 from runhue._public_api.blocking import BlockingTransport
 from runhue._public_api.edited_values import EditedValues
 from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
@@ -117,7 +118,7 @@ class Run(StoredRun):
             samples: 1 or more; a metric with fewer points is not reduced.
             keys: metrics to read; all when None.
             from_, to: first and last step, both included.
-            pandas: a DataFrame with one column a key instead of a list of dicts; pandas must be installed.
+            pandas: a DataFrame with one column a key instead of a list of dicts; needs pandas (`runhue[pandas]`).
         """
         rows = merged_rows(self.series(samples, keys, from_, to))
         return data_frame(rows) if pandas else rows
@@ -269,8 +270,7 @@ def data_frame(rows: Sequence[Row]) -> "pd.DataFrame":
     """Rows as a DataFrame.
 
     Raises:
-        ImportError: pandas is not installed.
+        LibraryMissing: pandas is not installed (`runhue[pandas]`).
     """
-    import pandas  # noqa: ICN001  # optional: the SDK does not need it
-
-    return pandas.DataFrame(list(rows))
+    frame: pd.DataFrame = library("pandas", "a DataFrame", "'runhue[pandas]'").DataFrame(list(rows))
+    return frame

@@ -14,7 +14,7 @@ from rich.console import Console
 from runhue._public_api import Api, Workspace
 from runhue_server.cli import API_PORT, GATEWAY_PORT, INGEST_PORT
 from runhue_server.demo.expected import SETTINGS, SHOWN_DIFFERENCES, differences
-from runhue_server.demo.processes import Training, TrainingFailed
+from runhue_server.demo.processes import GALLERY_PROJECT, Training, TrainingFailed
 from runhue_server.demo.screen import Watcher, follow, watching
 from runhue_server.demo.trials import RUNS
 from runhue_server.embedded.errors import StackError
@@ -84,7 +84,7 @@ def show_runs(stack: Stack, console: Console, pause: float, wandb_python: Path |
             follow(watcher, training, console)
         took = time.monotonic() - began
         verified = report(watcher, training, console, took)
-        console.print(addresses(stack, workspace), soft_wrap=True)
+        console.print(addresses(stack, workspace, training.gallery_run), soft_wrap=True)
     return verified
 
 
@@ -106,13 +106,15 @@ def report(watcher: Watcher, training: Training, console: Console, took: float) 
     return True
 
 
-def addresses(stack: Stack, workspace: Workspace) -> str:
+def addresses(stack: Stack, workspace: Workspace, gallery_run: str | None) -> str:
     """Where to look next."""
     project = f"{workspace.team}/{workspace.project}"
+    gallery = f"{stack.api_url}/api/v1/projects/{workspace.team}/{GALLERY_PROJECT}/runs/{gallery_run}"
+    of_everything = f"\n  Gallery    {gallery}, one of everything" if gallery_run is not None else ""
     return f"""
   API        {stack.api_url}
   API docs   {stack.api_url}/docs
-  Colors     {stack.api_url}/api/v1/workspaces/{workspace.id}/coloring
+  Colors     {stack.api_url}/api/v1/workspaces/{workspace.id}/coloring{of_everything}
   Key        {stack.api_key_file}
 
   export RUNHUE_BASE_URL={stack.api_url} RUNHUE_API_KEY=$(cat {stack.api_key_file})

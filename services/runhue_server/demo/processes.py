@@ -16,6 +16,10 @@ from runhue_server.demo.training import HOLD
 from runhue_server.demo.trials import KILLED, RUNS, WANDB, logged, trials
 
 PROCESSES = 5
+GALLERY = Path(__file__).parents[3] / "examples" / "gallery.py"
+"""Logs one of everything; it lies beside the sources, and is not part of what is installed."""
+
+GALLERY_PROJECT = "gallery"
 SYNC_SECONDS = 60.0
 
 Process = subprocess.Popen[str]
@@ -66,6 +70,11 @@ class Training:
         self.failure: str | None = None
 
     @property
+    def gallery_run(self) -> str | None:
+        """The id of the run that has one of everything; None where its script is not."""
+        return f"gallery-{self._project}" if GALLERY.exists() else None
+
+    @property
     def by_wandb(self) -> int:
         """How many runs the wandb client logs."""
         return len(WANDB) if self._wandb_python else 0
@@ -77,6 +86,9 @@ class Training:
             self._start_wandb(self._wandb_python)
         for first in range(PROCESSES):
             self._start(f"process-{first}", [str(number) for number in others[first::PROCESSES]])
+        if self.gallery_run is not None:
+            what = ["--project", GALLERY_PROJECT, "--id", self.gallery_run]
+            self._launch("gallery", [sys.executable, str(GALLERY), *what])
         self._victim = self._start("killed", [str(KILLED), HOLD])
         self._recovery.start()
         return self

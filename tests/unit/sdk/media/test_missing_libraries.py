@@ -23,9 +23,9 @@ NEEDED: list[tuple[str, Callable[[], object], str]] = [
     ("PIL.Image", lambda: runhue.Image(PIXELS), MEDIA),
     ("PIL.Image", lambda: runhue.Video(FRAMES), MEDIA),
     ("imageio_ffmpeg", lambda: runhue.Video(FRAMES, format="mp4"), MEDIA),
-    ("pandas", lambda: runhue.Table(columns=["a"]).get_dataframe(), "pip install pandas "),
-    ("rdkit.Chem", lambda: runhue.Molecule.from_smiles("CC"), "pip install rdkit "),
-    ("rdkit.Chem", lambda: runhue.Molecule.from_rdkit("a.mol"), "pip install rdkit "),
+    ("pandas", lambda: runhue.Table(columns=["a"]).get_dataframe(), r"pip install 'runhue\[pandas\]'"),
+    ("rdkit.Chem", lambda: runhue.Molecule.from_smiles("CC"), r"pip install 'runhue\[rdkit\]'"),
+    ("rdkit.Chem", lambda: runhue.Molecule.from_rdkit("a.mol"), r"pip install 'runhue\[rdkit\]'"),
 ]
 
 
