@@ -107,8 +107,10 @@ def _finite(block: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return truths
     if block.dtype.kind != "f":
         return block
+    # 16-bit floats would overflow where their squares are summed.
     numbers: np.ndarray[Any, Any] = block.astype(np.float64, copy=False)
-    return numbers[np.isfinite(numbers)]
+    finite: np.ndarray[Any, Any] = numbers[np.isfinite(numbers)]
+    return finite
 
 
 def _blocks(file: BinaryIO, header: Header) -> Iterator[np.ndarray[Any, Any]]:

@@ -1,7 +1,7 @@
 """JSON that may be hostile: bounded in size and depth; with NaN, which Python and wandb write."""
 
 import json
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import orjson
 
@@ -36,14 +36,17 @@ def json_of(content: bytes) -> Any:  # whatever JSON says
 
 def _lenient(content: bytes) -> Any:  # whatever JSON says
     try:
-        return json.loads(_text(content))
+        return json.loads(_text(content), parse_int=_integer)
     except RecursionError as error:
         raise Refused("too_deep", "The JSON is nested too deeply; about 900 levels are allowed.") from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno:,}, column {error.colno:,}"
         raise Refused("not_json", f"{place} is no JSON: {error.msg}; {_found(content)}.") from error
-    except ValueError as error:  # an integer of thousands of digits
-        raise Refused("not_json", "The JSON holds a number of more than 4,300 digits.") from error
+
+
+def _integer(digits: str) -> int | float:
+    """As the strict parser takes it: what does not fit 64 bits is a double."""
+    return int(digits) if len(digits) < 19 else float(digits)
 
 
 def _text(content: bytes) -> str:
@@ -91,6 +94,6 @@ def named(value: object) -> str:
     return f"the text {shown(value, 40)!r}" if isinstance(value, str) else shown(value, 40)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """True for a JSON number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
