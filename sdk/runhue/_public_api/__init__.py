@@ -6,6 +6,7 @@ from runhue._public_api.blocking import ColoringUpdates
 from runhue._public_api.coloring import Coloring, RunColor
 from runhue._public_api.coloring_calls import SettingsInForce
 from runhue._public_api.files import AsyncFile, File
+from runhue._public_api.media import AsyncMedium, Medium
 from runhue._public_api.nonblocking import AsyncColoringUpdates
 from runhue._public_api.problems import SettingsChanged
 from runhue._public_api.runs import Run, Runs
@@ -16,11 +17,13 @@ __all__ = [
     "AsyncApi",
     "AsyncColoringUpdates",
     "AsyncFile",
+    "AsyncMedium",
     "AsyncRun",
     "AsyncWorkspace",
     "Coloring",
     "ColoringUpdates",
     "File",
+    "Medium",
     "Run",
     "RunColor",
     "Runs",

@@ -14,9 +14,13 @@ from runhue._public_api.key_calls import (
     revoke_key_call,
     rotate_key_call,
 )
+from runhue._public_api.media import Medium
+from runhue._public_api.media_calls import MediaQuery, media_call, media_steps_call
+from runhue._public_api.media_records import MediaSteps
 from runhue._public_api.names import in_project, in_run, located
 from runhue._public_api.records import ColorKeyEntry, Project, ProjectMetric, Server, Viewer
 from runhue._public_api.run_calls import (
+    RunPath,
     RunQuery,
     create_project_call,
     project_call,
@@ -140,6 +144,40 @@ class Api:
         """
         team, name = self._transport.run(in_project(project, located))
         return Runs(self._transport, team, name, RunQuery(filters or {}, search, order), per_page)
+
+    def media(
+        self,
+        project: str,
+        key: str,
+        runs: Sequence[str],
+        from_step: int | None = None,
+        to_step: int | None = None,
+        index: int | None = None,
+    ) -> list[Medium]:
+        """What several runs of a project logged under a key: by step, then by run, then by place in a list.
+
+        Args:
+            project: "team/project".
+            runs: ids, in the order in which they are to be beside each other; at most 50.
+            from_step, to_step: first and last step, both included.
+            index: of lists only the one at this place.
+        """
+        team, name = self._transport.run(in_project(project, located))
+        query = MediaQuery(key, from_step, to_step, index)
+        records = self._transport.run(media_call(team, name, runs, query))
+        return [Medium(self._transport, RunPath(team, name, one.run_id), one) for one in records]
+
+    def media_steps(
+        self,
+        project: str,
+        key: str,
+        runs: Sequence[str],
+        from_step: int | None = None,
+        to_step: int | None = None,
+    ) -> MediaSteps:
+        """The steps at which some of the runs logged media under a key; arguments are those of `media`."""
+        team, name = self._transport.run(in_project(project, located))
+        return self._transport.run(media_steps_call(team, name, runs, MediaQuery(key, from_step, to_step)))
 
     def workspaces(self, project: str) -> list[Workspace]:
         """The workspaces of a project."""

@@ -19,6 +19,15 @@ from runhue._public_api.key_calls import (
     revoke_key_call,
     rotate_key_call,
 )
+from runhue._public_api.media import AsyncMedium
+from runhue._public_api.media_calls import (
+    MediaQuery,
+    media_call,
+    media_keys_call,
+    media_steps_call,
+    summary_media_call,
+)
+from runhue._public_api.media_records import MediaKey, MediaSteps
 from runhue._public_api.names import in_project, in_run, located
 from runhue._public_api.nonblocking import AsyncTransport
 from runhue._public_api.records import (
@@ -32,6 +41,7 @@ from runhue._public_api.records import (
     Viewer,
 )
 from runhue._public_api.run_calls import (
+    RunPath,
     RunQuery,
     change_run_call,
     console_call,
@@ -131,6 +141,23 @@ class AsyncRun(StoredRun):
         record = await self._transport.run(upload_file_call(self.path, Path(path), Path(root)))
         return AsyncFile(self._transport, self.path, record)
 
+    async def media_keys(self) -> list[MediaKey]:
+        """As `Run.media_keys`."""
+        return await self._transport.run(media_keys_call(self.path))
+
+    async def media(
+        self, key: str, from_step: int | None = None, to_step: int | None = None, index: int | None = None
+    ) -> list[AsyncMedium]:
+        """As `Run.media`."""
+        query = MediaQuery(key, from_step, to_step, index)
+        records = await self._transport.run(media_call(self.team, self.project, [self.id], query))
+        return [AsyncMedium(self._transport, self.path, record) for record in records]
+
+    async def summary_media(self) -> list[AsyncMedium]:
+        """As `Run.summary_media`."""
+        records = await self._transport.run(summary_media_call(self.path))
+        return [AsyncMedium(self._transport, self.path, record) for record in records]
+
     async def stop(self) -> None:
         """As `Run.stop`."""
         await self._transport.run(stop_run_call(self.path))
@@ -222,6 +249,35 @@ class AsyncApi:
             cursor = page.next
             if cursor is None:
                 return
+
+    async def media(
+        self,
+        project: str,
+        key: str,
+        runs: Sequence[str],
+        from_step: int | None = None,
+        to_step: int | None = None,
+        index: int | None = None,
+    ) -> list[AsyncMedium]:
+        """As `Api.media`."""
+        team, name = await self._transport.run(in_project(project, located))
+        query = MediaQuery(key, from_step, to_step, index)
+        records = await self._transport.run(media_call(team, name, runs, query))
+        return [AsyncMedium(self._transport, RunPath(team, name, one.run_id), one) for one in records]
+
+    async def media_steps(
+        self,
+        project: str,
+        key: str,
+        runs: Sequence[str],
+        from_step: int | None = None,
+        to_step: int | None = None,
+    ) -> MediaSteps:
+        """As `Api.media_steps`."""
+        team, name = await self._transport.run(in_project(project, located))
+        return await self._transport.run(
+            media_steps_call(team, name, runs, MediaQuery(key, from_step, to_step))
+        )
 
     async def workspaces(self, project: str) -> list[AsyncWorkspace]:
         """The workspaces of a project."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from runhue._errors import BadPath, FileIsThere, ServerError, ServerRefused
 from runhue._public_api.exchange import Call, Request, decode, exchange, fetch, get, quoted
@@ -11,6 +12,16 @@ from runhue._public_api.run_calls import RunPath
 from runhue._saved_files import run_path
 
 PAGE = 1_000
+
+
+class Bytes(Protocol):
+    """A file as far as its bytes go: its path in the run, and their SHA-256 in hex."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
 
 
 def files_call(run: RunPath, prefix: str | None) -> Call[list[FileRecord]]:
@@ -37,14 +48,14 @@ def file_call(run: RunPath, path: str) -> Call[FileRecord]:
     return page.files[0]
 
 
-def read_file_call(run: RunPath, file: FileRecord) -> Call[bytes]:
+def read_file_call(run: RunPath, file: Bytes) -> Call[bytes]:
     """The bytes of a file, in memory."""
     response = yield from exchange(Request("GET", _url(run, file.path)))
     _check(file, hashlib.sha256(response.body).hexdigest())
     return response.body
 
 
-def download_call(run: RunPath, file: FileRecord, root: Path, *, replace: bool) -> Call[Path]:
+def download_call(run: RunPath, file: Bytes, root: Path, *, replace: bool) -> Call[Path]:
     """Write a file below `root` under its path in the run, whole or not at all.
 
     Raises:
@@ -113,7 +124,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _check(file: FileRecord, sha256: str) -> None:
+def _check(file: Bytes, sha256: str) -> None:
     if sha256 != file.sha256:
         raise ServerError(
             f"{file.path} has the hash {sha256} here and {file.sha256} on the server: it was changed"

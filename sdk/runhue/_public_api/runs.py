@@ -11,6 +11,9 @@ from runhue._public_api.edited_values import EditedValues
 from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
 from runhue._public_api.files import File
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
+from runhue._public_api.media import Medium
+from runhue._public_api.media_calls import MediaQuery, media_call, media_keys_call, summary_media_call
+from runhue._public_api.media_records import MediaKey
 from runhue._public_api.records import Alert, ConsoleLine, Health, RunMetric, RunRecord, Series
 from runhue._public_api.run_calls import (
     RunQuery,
@@ -118,7 +121,7 @@ class Run(StoredRun):
             samples: 1 or more; a metric with fewer points is not reduced.
             keys: metrics to read; all when None.
             from_, to: first and last step, both included.
-            pandas: a DataFrame with one column a key instead of a list of dicts; needs pandas (`runhue[pandas]`).
+            pandas: a DataFrame with one column a key instead of a list of dicts (`runhue[pandas]`).
         """
         rows = merged_rows(self.series(samples, keys, from_, to))
         return data_frame(rows) if pandas else rows
@@ -199,6 +202,28 @@ class Run(StoredRun):
         """
         record = self._transport.run(upload_file_call(self.path, Path(path), Path(root)))
         return File(self._transport, self.path, record)
+
+    def media_keys(self) -> list[MediaKey]:
+        """The keys under which the run logged media."""
+        return self._transport.run(media_keys_call(self.path))
+
+    def media(
+        self, key: str, from_step: int | None = None, to_step: int | None = None, index: int | None = None
+    ) -> list[Medium]:
+        """What the run logged under a key, by step and place in its list.
+
+        Args:
+            from_step, to_step: first and last step, both included.
+            index: of lists only the one at this place.
+        """
+        query = MediaQuery(key, from_step, to_step, index)
+        records = self._transport.run(media_call(self.team, self.project, [self.id], query))
+        return [Medium(self._transport, self.path, record) for record in records]
+
+    def summary_media(self) -> list[Medium]:
+        """The media in the run's summary, and the arrays that are kept whole."""
+        records = self._transport.run(summary_media_call(self.path))
+        return [Medium(self._transport, self.path, record) for record in records]
 
     def stop(self) -> None:
         """Ask the run's processes to stop; they do when they next talk to the server."""
