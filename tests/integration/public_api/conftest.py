@@ -10,12 +10,6 @@ from runhue_server.stack import Stack
 from tests.integration.public_api.running import Lab, new_project
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    with Stack.temporary() as running:
-        yield running
-
-
 @pytest.fixture
 def lab(stack: Stack, tmp_path: Path) -> Iterator[Lab]:
     made = Lab(stack, tmp_path)
