@@ -74,6 +74,8 @@ OF_TYPE: Final[dict[str, Kind]] = {
     "partitioned-table": "table",
     "graph-file": "graph",
     "numpy.ndarray": "array",
+    "torch.Tensor": "array",
+    "tensorflow.Tensor": "array",
 }
 """Kind by the `_type` of a logged value; point clouds are known by their path only."""
 

@@ -78,6 +78,26 @@ def missing_in(run: Run, logged: set[str]) -> set[str]:
     return absent | (set(paths_in(dict(run.summary))) - there)
 
 
+def unready_in(run: Run) -> dict[str, list[str]]:
+    """The media that cannot be shown, by key: their states, with the reason where there is one."""
+    keys = run.media_keys()
+    media = [one for key in keys for one in run.media(key.key)] + run.summary_media()
+    files = [(one.key, file) for one in media for file in (one, *one.masks.values(), *one.boxes.values())]
+    wrong: dict[str, list[str]] = {}
+    for key, file in files:
+        if file.state != "ready":
+            wrong.setdefault(key, []).append(f"{file.path} is {file.state}: {file.reason}")
+    return wrong
+
+
+def check_ready(api: Api, path: str, logged: set[str]) -> None:
+    """Everything that was logged is among the run's media, and the server has looked at all of it."""
+    run = api.run(path)
+    keys = {key.key for key in run.media_keys()} | {one.key for one in run.summary_media()}
+    assert {key for key in logged if key not in keys and f"{key}_table" not in keys} == set()
+    assert eventually(lambda: not unready_in(run), seconds=SECONDS), unready_in(run)
+
+
 def check_bytes(run: Run) -> None:
     """Files are what was logged, each with its hash; those that are samples are equal to them."""
     for file in run.files("media/"):
@@ -106,8 +126,9 @@ def test_our_client_logs_one_of_everything(stack: Stack, doors: Doors, project: 
     assert len(logged) >= 60
     assert logged >= OURS
 
-    run = arrived(doors.api, f"{doors.team}/{project}/everything", logged)
-    check_bytes(run)
+    path = f"{doors.team}/{project}/everything"
+    check_bytes(arrived(doors.api, path, logged))
+    check_ready(doors.api, path, logged)
 
 
 def test_the_wandb_client_logs_what_it_has(newest: WandbClient, doors: Doors, project: str) -> None:
@@ -116,5 +137,6 @@ def test_the_wandb_client_logs_what_it_has(newest: WandbClient, doors: Doors, pr
     done = newest.run(SCRIPT, str(EXAMPLES), project, PYTHONPATH=libraries)
 
     assert said(done.stdout, "skipped") <= OURS | WITHOUT_MOVIEPY
-    run = arrived(doors.api, f"{doors.team}/{project}/everything", said(done.stdout, "logged"))
-    check_bytes(run)
+    path, logged = f"{doors.team}/{project}/everything", said(done.stdout, "logged")
+    check_bytes(arrived(doors.api, path, logged))
+    check_ready(doors.api, path, logged)
