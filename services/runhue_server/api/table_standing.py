@@ -1,0 +1,143 @@
+"""How far a logged table is: its files, what the media worker found in them, or why it did not."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from runhue_server.api.table_places import Located, locate
+from runhue_server.api.table_problems import TableAwaited, TableExpired, TableNotReady, TableRefused
+from runhue_server.api.table_values import INCREMENT, LoggedTable, increments, logged_table
+from runhue_server.api.wake import wake
+from runhue_server.storage.named_files import take_over_uploads
+from runhue_shared import db
+from runhue_shared.db import Transaction, inspections, run_files
+from runhue_shared.db.inspections import Made
+from runhue_shared.db.keys import Principal
+from runhue_shared.media_kinds import Claim
+from runhue_shared.messages import MediaStored
+
+State = Literal["ready", "waiting", "awaited", "expired", "refused"]
+
+KIND = "table"
+CLAIM = Claim("table", "json")
+COLUMNS = "columns"
+
+
+class Piece(NamedTuple):
+    """A file of a table that was looked at: its facts (docs/media.md), and the Parquet made of it."""
+
+    located: Located
+    facts: dict[str, Any]
+    columns: Made
+
+
+class Standing(NamedTuple):
+    """A logged table. `pieces`: when ready, one, or the increments; `code` and `reason`: when refused."""
+
+    logged: LoggedTable
+    state: State
+    pieces: Sequence[Piece] = ()
+    code: str | None = None
+    reason: str | None = None
+
+    def ready(self) -> Sequence[Piece]:
+        """The pieces.
+
+        Raises:
+            TableAwaited, TableExpired, TableNotReady, TableRefused: the state is another.
+        """
+        if self.state == "awaited":
+            raise TableAwaited
+        if self.state == "expired":
+            raise TableExpired
+        if self.state == "refused":
+            raise TableRefused(self.code or "", self.reason or "")
+        if self.state == "waiting":
+            raise TableNotReady
+        return self.pieces
+
+
+class Missing(Exception):
+    """A file of the table is not there; `paths` are those of the run's files that it may be."""
+
+    def __init__(self, paths: list[str]) -> None:
+        super().__init__(f"no file at {paths}")
+        self.paths = paths
+
+
+def standing_of(principal: Principal, run_id: int, key: str, step: int | None, index: int) -> Standing:
+    """The table at a step of a run; files that nobody looked at are given to the media worker.
+
+    Raises:
+        TableNotFound: there is none.
+    """
+    with db.transaction() as tx:
+        logged = logged_table(tx, run_id, key, step, index)
+    try:
+        with db.transaction() as tx:
+            files = _files(tx, principal, run_id, logged)
+    except Missing as missing:
+        take_over_uploads(principal.team_id, run_id, missing.paths)
+        return _standing_after_all(principal, run_id, logged)
+    return _standing(principal, logged, files)
+
+
+def _standing_after_all(principal: Principal, run_id: int, logged: LoggedTable) -> Standing:
+    """The same, when what came to the object store has been taken over."""
+    try:
+        with db.transaction() as tx:
+            files = _files(tx, principal, run_id, logged)
+    except Missing as missing:
+        with db.transaction() as tx:
+            expired = any(run_files.expired_at(tx, run_id, path) for path in missing.paths)
+        return Standing(logged, "expired" if expired else "awaited")
+    return _standing(principal, logged, files)
+
+
+def _standing(principal: Principal, logged: LoggedTable, files: Sequence[Located]) -> Standing:
+    hashes = {located.file.sha256 for located in files}
+    with db.transaction() as tx:
+        known = inspections.of_blobs(tx, principal.team_id, hashes)
+        made = inspections.renditions(tx, principal.team_id, hashes)
+        unknown = [(sha256, CLAIM) for sha256 in hashes if (sha256, KIND) not in known]
+        wanted = inspections.want(tx, principal.team_id, unknown)
+    if wanted:
+        wake(MediaStored())
+    found = [known.get((located.file.sha256, KIND)) for located in files]
+    refused = next((one for one in found if one is not None and one.state == "refused"), None)
+    if refused is not None:
+        return Standing(logged, "refused", code=refused.code, reason=refused.reason)
+    pieces = [
+        Piece(located, json.loads(one.facts), made[one.sha256, KIND][COLUMNS])
+        for located, one in zip(files, found, strict=True)
+        if one is not None and one.facts is not None
+    ]
+    return Standing(logged, "ready", pieces) if len(pieces) == len(files) else Standing(logged, "waiting")
+
+
+def _files(tx: Transaction, principal: Principal, run_id: int, logged: LoggedTable) -> list[Located]:
+    """The table's files; of an incremental one those of all increments up to this one, in order.
+
+    Raises:
+        Missing: one is not there.
+    """
+    own = [logged.value.get(name) for name in ("artifact_path", "_latest_artifact_path", "path")]
+    before = logged.value.get("previous_increments_paths")
+    earlier = before if logged.value.get("_type") == INCREMENT and isinstance(before, list) else []
+    in_run = increments(tx, run_id, logged) if any("://" in str(address) for address in earlier) else {}
+    steps = [[str(address), in_run.get(str(address))] for address in earlier] + [own]
+    return [_first_of(tx, principal, run_id, addresses) for addresses in steps]
+
+
+def _first_of(tx: Transaction, principal: Principal, run_id: int, addresses: Sequence[object]) -> Located:
+    """The file at the first address that has one: the artifact's table has cells that the run's lacks.
+
+    Raises:
+        Missing: none has.
+    """
+    texts = [address for address in addresses if isinstance(address, str)]
+    for address in texts:
+        found = locate(tx, principal, run_id, address)
+        if found is not None:
+            return found
+    raise Missing([address for address in texts if "://" not in address and "\0" not in address])
