@@ -9,8 +9,9 @@ _CAUSES = {
     401: "`unauthenticated`: no key, or one that is unknown, expired or revoked",
     403: "`forbidden`: the key's scopes do not cover this",
     404: "`project_not_found`, `run_not_found`, `workspace_not_found` or `file_not_found`, for this key",
-    409: "the name is taken",
-    410: "`version_gone`: the version is too old; `current_version` says which is there",
+    409: "the name is taken; `parts_missing`: parts of a file have not come",
+    410: "`version_gone`: the version is too old; `current_version` says which is there. `file_expired`: the"
+    " project keeps media for a time only",
     412: "`settings_changed`: somebody else changed them meanwhile",
     413: "`body_too_large`: more than 1 MB; `file_too_large`: more than the server keeps of a file",
     422: "a field, a filter, a cursor or a parameter is wrong; `field` names it, `fix` says what to do",

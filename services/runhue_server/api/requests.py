@@ -13,7 +13,7 @@ from runhue_server.web.problems import Invalid, Problem, problem_response
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BODY_DEPTH = 64
 
-_FILE_PATH = re.compile(r"/api/v1/projects/[^/]+/[^/]+/runs/[^/]+/files/")
+_FILE_PATH = re.compile(r"/api/v1/projects/[^/]+/[^/]+/runs/[^/]+/(files/|uploads/[^/]+/parts/)")
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 

@@ -37,7 +37,7 @@ BYTES: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"
 READ: Responses = {
     200: {"description": "the bytes, with ETag", "content": BYTES},
     206: {"description": "the one range that was asked for", "content": BYTES},
-    **errors(404),
+    **errors(404, 410),
 }
 
 
@@ -55,7 +55,7 @@ def list_files(
     take_over_uploads(principal.team_id, run_id)
     with db.transaction() as tx:
         found = run_files.page(tx, run_id, limit + 1, after, prefix=prefix)
-    files = [_file(principal.team_id, file) for file in found[:limit]]
+    files = [file_answer(principal.team_id, file) for file in found[:limit]]
     return answer({"files": files, "next": files[-1]["path"] if len(found) > limit else None})
 
 
@@ -90,7 +90,7 @@ async def put_file(
     run_id = await with_rows(_run, principal, team, project, run)
     stored = await receive_blob(request, principal.team_id, settings().max_file_bytes)
     file = await with_rows(_settle, principal.team_id, RunFileAt(run_id, path, mimetype), stored)
-    return answer(_file(principal.team_id, file))
+    return answer(file_answer(principal.team_id, file))
 
 
 @router.delete(
@@ -115,7 +115,8 @@ def _settle(team_id: int, target: RunFileAt, stored: StoredBlob) -> RunFile:
     return file_of_run(team_id, target.run_id, target.path)
 
 
-def _file(team_id: int, file: RunFile) -> dict[str, Any]:  # a `File`
+def file_answer(team_id: int, file: RunFile) -> dict[str, Any]:  # a `File`
+    """A file as lists show it."""
     prefix = urlsplit(settings().public_url).path.rstrip("/")
     return {
         "path": file.path,

@@ -73,7 +73,7 @@ def get_path(team_id: int, sha256: bytes, size: int, name: str, mimetype: str) -
 def sign(token: Token) -> str:
     """The token as text for an address."""
     body = msgspec.msgpack.encode(token)
-    return base64.urlsafe_b64encode(_signature(body) + body).decode().rstrip("=")
+    return _text(_signature(body) + body)
 
 
 def read(text: str) -> Token:
@@ -86,6 +86,8 @@ def read(text: str) -> Token:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise TokenRefused("is none of this server") from None
+    if _text(content) != text:  # bits that base64 does not use
+        raise TokenRefused("is none of this server, or was changed")
     body = content[SIGNATURE_BYTES:]
     if not hmac.compare_digest(content[:SIGNATURE_BYTES], _signature(body)):
         raise TokenRefused("is none of this server, or was changed")
@@ -93,6 +95,10 @@ def read(text: str) -> Token:
     if token.expires < time.time():
         raise TokenRefused("is too old")
     return token
+
+
+def _text(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def _signature(body: bytes) -> bytes:

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from runhue_server.sweeper.stored_bytes import sweep_uploads
+from runhue_server.sweeper.stored_bytes import (
+    collect_garbage,
+    expire_media,
+    remove_nameless,
+    sweep_uploads,
+)
 from runhue_shared import db
 from runhue_shared.db import artifact_versions, colors, inbox, inspections, outbox, writers
 from runhue_shared.messages import (
@@ -30,6 +35,12 @@ HEARTBEAT_AGE_SECONDS = 10.0
 REUNION_SECONDS = 60.0
 FORGET_SECONDS = 60.0
 UPLOADS_SECONDS = 60.0
+GARBAGE_SECONDS = 60.0
+EXPIRY_SECONDS = 600.0
+NAMELESS_SECONDS = 24 * 3600.0
+NAMELESS_PATIENCE = 3600.0
+"""Going through the whole store is dear: a sweeper that is restarted does not do it at once."""
+
 EXPIRED_AT_ONCE = 100
 
 _log = structlog.get_logger(__name__)
@@ -142,6 +153,9 @@ def chores() -> list[Chore]:
         Chore(forget_old, FORGET_SECONDS),
         Chore(forget_expired_artifacts, FORGET_SECONDS),
         Chore(sweep_uploads, UPLOADS_SECONDS),
+        Chore(expire_media, EXPIRY_SECONDS),
+        Chore(collect_garbage, GARBAGE_SECONDS),
+        Chore(remove_nameless, NAMELESS_SECONDS, NAMELESS_PATIENCE),
     ]
 
 

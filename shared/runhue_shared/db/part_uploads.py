@@ -107,13 +107,14 @@ def keep_taken(tx: Transaction, upload_id: str, lease: float) -> None:
     )
 
 
-def finish(tx: Transaction, upload_id: str, sha256: bytes) -> None:
-    """The whole is stored; its parts are of no more use."""
+def finish(tx: Transaction, upload_id: str, sha256: bytes) -> bool:
+    """The whole is stored; its parts are of no more use. False when the upload was given up."""
     tx.execute("DELETE FROM part_upload_part WHERE upload_id = %s", (upload_id,))
-    tx.execute(
+    done = tx.execute(
         "UPDATE part_upload SET stored = %s, taken_until = NULL, touched_at = now() WHERE id = %s",
         (sha256, upload_id),
     )
+    return done.rowcount == 1
 
 
 def drop_parts(tx: Transaction, upload_id: str) -> None:

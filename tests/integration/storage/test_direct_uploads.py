@@ -179,7 +179,7 @@ def test_the_sweeper_sweeps(run: LoggedRun, monkeypatch: pytest.MonkeyPatch) -> 
         assert stored_bytes.sweep_uploads() == []
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    with stored_bytes._busy:  # its thread has ended
+    with stored_bytes._uploads._busy:  # its thread has ended
         assert waiting() == 0
 
 

@@ -1,7 +1,6 @@
 """Bytes that nothing names go, and nothing that somebody stores or names at that moment does."""
 
 import hashlib
-import os
 import random
 import threading
 from collections.abc import Callable
@@ -19,7 +18,6 @@ from runhue_shared.blobs.store import BytesMissing, StoreAway, StoredBlob
 from runhue_shared.db import blob_upkeep, blobs, inspections, run_files
 from runhue_shared.db.inspections import Made
 from runhue_shared.media_kinds import Claim
-from runhue_shared.settings import Settings
 from tests.integration.storage.bucket import Bucket
 from tests.integration.storage.logged_run import LoggedRun
 from tests.waiting import eventually
@@ -77,7 +75,7 @@ def test_every_table_that_names_blobs_is_known(tx: db.Transaction) -> None:
 
 
 def test_unnamed_bytes_go(run: LoggedRun) -> None:
-    """Bytes that nothing names go with their row, what a file names stays, and twice has the effect of once."""
+    """Bytes that nothing names go with their row, what a file names stays, and twice is as once."""
     put(run, b"named", "a.txt")
     put(run, b"nothing names it")
 
@@ -175,7 +173,7 @@ def test_store_that_is_away(run: LoggedRun, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_died_after_removing(run: LoggedRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sweeper that died with the bytes gone and nothing noted: who stores them meanwhile sends them again."""
+    """When a sweeper died with the bytes gone and nothing noted, who stores them sends them again."""
     put(run, b"abc")
 
     def die(*_arguments: object) -> None:
@@ -185,7 +183,7 @@ def test_died_after_removing(run: LoggedRun, monkeypatch: pytest.MonkeyPatch) ->
         dying.setattr(blob_upkeep, "note_removed", die)
         with pytest.raises(KeyboardInterrupt):
             collect()
-    stale = StoredBlob(hashlib.sha256(b"abc").digest(), hashlib.md5(b"abc").digest(), 3)
+    stale = StoredBlob(hashlib.sha256(b"abc").digest(), b"x" * 16, 3)
     with pytest.raises(RemovedMeanwhile), db.transaction() as tx:
         settle(tx, run.team_id, RunFileAt(run.id, "a", "text/plain"), stale)
     assert rows("run_file") == 0
@@ -262,64 +260,70 @@ def _somebody_waits() -> bool:
     return bool(found[0][0])
 
 
-def race(run: LoggedRun, rounds: int) -> None:
-    """Store, name, find and forget few contents from many threads while everything unnamed is removed."""
-    contents = [bytes([number]) * (number + 1) for number in range(4)]
-    faults: list[BaseException] = []
-    stop = threading.Event()
+class Race:
+    """Threads that store, name, find and forget few contents while others remove everything unnamed."""
 
-    def put_until_taken(content: bytes, path: str) -> None:
+    contents = tuple(bytes([number]) * (number + 1) for number in range(4))
+
+    def __init__(self, run: LoggedRun, rounds: int) -> None:
+        self._run = run
+        self._rounds = rounds
+        self._stop = threading.Event()
+        self._faults: list[BaseException] = []
+
+    def start(self) -> None:
+        """Until each has done its rounds; then nothing is lost, and nothing is left over."""
+        sweepers = [threading.Thread(target=self._guarded, args=(self._sweep,)) for _ in range(2)]
+        threads = [threading.Thread(target=self._guarded, args=(self._store, number)) for number in range(6)]
+        for thread in [*sweepers, *threads]:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        self._stop.set()
+        for thread in sweepers:
+            thread.join(60)
+        if self._faults:
+            raise self._faults[0]
+        check(self._run)
+
+    def _store(self, number: int) -> None:
+        source, path = random.Random(SEED + number), f"{number}.bin"
+        for _ in range(self._rounds):
+            content = source.choice(self.contents)
+            if source.random() < 0.3:
+                keep(self._run, content)  # and crash
+            if source.random() < 0.5 or not self._reuse(content, path):
+                self._put_until_taken(content, path)
+            assert is_there(self._run, content), f"{content[:4]!r} is lost"
+            if source.random() < 0.7:
+                with db.transaction() as tx:
+                    run_files.remove(tx, self._run.id, path)
+
+    def _put_until_taken(self, content: bytes, path: str) -> None:
         while True:
             try:
-                put(run, content, path)
+                put(self._run, content, path)
             except RemovedMeanwhile:
                 continue
             return
 
-    def reuse(content: bytes, path: str) -> bool:
+    def _reuse(self, content: bytes, path: str) -> bool:
         with db.transaction() as tx:
-            blob = blobs.find(tx, run.team_id, hashlib.sha256(content).digest())
+            blob = blobs.find(tx, self._run.team_id, hashlib.sha256(content).digest())
             if blob is not None:
-                settle(tx, run.team_id, RunFileAt(run.id, path, "text/plain"), StoredBlob(*blob))
+                settle(tx, self._run.team_id, RunFileAt(self._run.id, path, "text/plain"), StoredBlob(*blob))
         return blob is not None
 
-    def store(number: int) -> None:
-        source = random.Random(SEED + number)
-        path = f"{number}.bin"
-        for _ in range(rounds):
-            content = source.choice(contents)
-            if source.random() < 0.3:
-                keep(run, content)  # and crash
-            if source.random() < 0.5 or not reuse(content, path):
-                put_until_taken(content, path)
-            assert is_there(run, content), f"{content[:4]!r} is lost"
-            if source.random() < 0.7:
-                with db.transaction() as tx:
-                    run_files.remove(tx, run.id, path)
-
-    def sweep() -> None:
-        while not stop.is_set():
+    def _sweep(self) -> None:
+        while not self._stop.is_set():
             collect()
             garbage.remove_nameless(0.0)
 
-    def guarded(work: Callable[[], None]) -> None:
+    def _guarded(self, work: Callable[..., None], *arguments: int) -> None:
         try:
-            work()
+            work(*arguments)
         except BaseException as fault:  # noqa: BLE001  # told to the main thread
-            faults.append(fault)
-
-    sweepers = [threading.Thread(target=guarded, args=(sweep,)) for _ in range(2)]
-    threads = [threading.Thread(target=guarded, args=(lambda n=n: store(n),)) for n in range(6)]
-    for thread in [*sweepers, *threads]:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    stop.set()
-    for thread in sweepers:
-        thread.join(60)
-    if faults:
-        raise faults[0]
-    check(run)
+            self._faults.append(fault)
 
 
 def check(run: LoggedRun) -> None:
@@ -337,7 +341,7 @@ def test_storing_races_with_removing(run: LoggedRun, monkeypatch: pytest.MonkeyP
     """Threads store the same bytes while all that is unnamed goes at once: what was answered can be read."""
     monkeypatch.setattr(garbage, "SETTLED_SECONDS", 0.0)
 
-    race(run, ROUNDS)
+    Race(run, ROUNDS).start()
 
 
 def test_storing_races_with_removing_in_a_bucket(
@@ -347,4 +351,4 @@ def test_storing_races_with_removing_in_a_bucket(
     monkeypatch.setattr(garbage, "SETTLED_SECONDS", 0.0)
     bucket.use(monkeypatch)
 
-    race(run, ROUNDS // 4)
+    Race(run, ROUNDS // 4).start()
