@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runhue._errors import ServerBusy, ServerError, ServerRefused
 from runhue._file_packs import PackedAnswer, is_small, packs
+from runhue._file_parts import FileParts
 from runhue._files import FILES
 from runhue._records import FileSaved
 from runhue._spool import REJECTED, write_private
@@ -41,6 +42,7 @@ class FileDelivery:
         self._transport = transport
         self._warn = warn
         self._alive = alive
+        self._parts = FileParts(transport, PARALLEL)
         self._done: set[str] = set()
         self._alone = False  # the server takes no packs
 
@@ -161,7 +163,10 @@ class FileDelivery:
         if not source.exists():
             raise ServerRefused(f"its bytes are gone from {source.parent}", status=422, code="bytes_missing")
         try:
-            self._transport.put_file(answer, source)
+            if answer.parts is None:
+                self._transport.put_file(answer, source)
+            else:
+                self._parts.send(writer_id, file, source, answer.parts)
         except ServerError as error:
             if _is_about_content(error) and not (error.code == HASH_MISMATCH and _is_whole(source, file)):
                 raise

@@ -1,7 +1,7 @@
 """HTTP to ingest: its calls, and answers turned into results or errors of `_errors`."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
@@ -18,6 +18,7 @@ from runhue._errors import (
     ServerUnreachable,
 )
 from runhue._file_packs import PackAnswer, encode_pack
+from runhue._file_parts import MissingParts, read_part
 from runhue._records import FileSaved
 from runhue._values import from_wire
 from runhue._version import __version__
@@ -47,11 +48,12 @@ class Problem(msgspec.Struct):
 
 
 class FileAnswer(msgspec.Struct):
-    """Whether the server has a file; when not, where its bytes are put, with which headers."""
+    """Whether the server has a file; when not, where its bytes are put, with which headers, or its parts."""
 
     stored: bool
     upload_url: str | None = None
     headers: dict[str, str] = {}
+    parts: MissingParts | None = None
 
 
 class ServerAddresses(msgspec.Struct):
@@ -104,7 +106,8 @@ class Transport:
 
     def offer_file(self, writer_id: int, file: FileSaved) -> FileAnswer:
         """Say that the run has a file; the server knows its bytes, or says where to put them."""
-        body = msgspec.json.encode({"path": file.path, "sha256": file.sha256, "size": file.size})
+        offer = {"path": file.path, "sha256": file.sha256, "size": file.size, "parts": True}
+        body = msgspec.json.encode(offer)
         headers = {"Content-Type": "application/json"}
         return self._post(f"/ingest/v1/writers/{writer_id}/files", body, headers, FileAnswer)
 
@@ -125,21 +128,43 @@ class Transport:
             OSError: the file cannot be read.
             ServerError: any of its kinds.
         """
-        url, headers = answer.upload_url or "", dict(answer.headers)
+        self._put(answer.upload_url or "", answer.headers, source, 0, source.stat().st_size)
+
+    def put_part(self, url: str, source: Path, start: int, length: int) -> None:
+        """Put some bytes of a file, as `put_file` does.
+
+        Raises:
+            OSError: the file cannot be read.
+            ServerError: any of its kinds.
+        """
+        self._put(url, {}, source, start, length)
+
+    def complete_file(self, url: str) -> None:
+        """Have the server make a file of its parts; returns once it is stored.
+
+        Raises:
+            ServerError: any of its kinds.
+        """
+        self._send_alone("POST", url, {}, None)
+
+    def _put(self, url: str, headers: Mapping[str, str], source: Path, start: int, length: int) -> None:
+        sent = {**headers, "Content-Length": str(length)}
+        self._send_alone("PUT", url, sent, read_part(source, start, length))
+
+    def _send_alone(
+        self, method: str, url: str, headers: dict[str, str], content: Iterator[bytes] | None
+    ) -> None:
+        """A request of its own: the client would add its key, which is not for other servers."""
         if url.startswith("/"):
             url = self._ingest() + url
             headers["Authorization"] = self._client.headers["Authorization"]
         headers["User-Agent"] = self._client.headers["User-Agent"]
         wait = httpx.Timeout(STORE_SECONDS, connect=CONNECT_SECONDS).as_dict()
-        with source.open("rb") as content:
-            # A request of its own: the client would add its key, which is not for other servers.
-            request = httpx.Request(
-                "PUT", url, headers=headers, content=content, extensions={"timeout": wait}
-            )
-            try:
-                response = self._client.send(request)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise _unreachable(url.partition("?")[0], error) from error
+        request = httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": wait})
+        try:
+            response = self._client.send(request)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _unreachable(url.partition("?")[0], error) from error
         if not response.is_success:
             raise problem_of(response)
 
