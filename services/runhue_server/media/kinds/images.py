@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin
 
 from runhue_server.media.contract import Facts, Refused, Source, Workshop
 from runhue_server.media.kinds.first_bytes import found_in, head_of, shown
@@ -155,9 +155,9 @@ def _broken(error: Exception) -> Refused:
         return Refused(
             "too_much_text", f"A text or color profile in it unpacks to more than {MAX_TEXT_BYTES:,} bytes."
         )
+    if isinstance(error, UnidentifiedImageError):  # its text is the path
+        return Refused("damaged", "The image cannot be decoded: its header is broken, or cut off.")
     if isinstance(error, EOFError) or "truncated" in told.lower():
         return Refused("truncated", "The image ends before all of it is there.")
     kind = type(error).__name__
-    if isinstance(error, OSError) and error.filename is not None:  # it says where the file is
-        return Refused("damaged", f"The image cannot be decoded ({kind}).")
     return Refused("damaged", f"The image cannot be decoded ({kind}): {shown(told, 160)}.")
