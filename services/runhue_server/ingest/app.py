@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runhue_server.ingest import files
+from runhue_server.ingest import file_packs, file_parts, files
 from runhue_server.ingest.batches import BatchRoute, is_batch_path
 from runhue_server.intake import liveness, start_rules
 from runhue_server.intake.accept import Committer
@@ -54,6 +54,7 @@ class Ingest:
         self._starts = anyio.CapacityLimiter(STARTS_AT_ONCE)
         self._start_body = BodyReader(self._load, START_BYTES, body_grace)
         self._offer_body = BodyReader(self._load, files.OFFER_BYTES, body_grace)
+        self._pack_body = BodyReader(self._load, file_packs.PACK_BYTES, body_grace)
         self._batch_body = BodyReader(self._load, self._settings.max_body_bytes, body_grace)
 
     @asynccontextmanager
@@ -116,6 +117,32 @@ class Ingest:
         await self._revive(seen)
         return _json(answer)
 
+    async def take_pack(self, request: Request) -> Response:
+        """`POST /ingest/v1/writers/{writer_id}/file-packs`."""
+        self._load.require_database()
+        principal = await _principal(request)
+        writer_id = _writer_id(request)
+        self._pack_body.check_declared(request.headers.get("content-length", ""))
+        body = await self._pack_body.read(request.receive)
+        try:
+            packed = file_packs.decode(body.content)
+            answer, seen = await in_thread(
+                file_packs.store_pack, principal, writer_id, packed, self._settings
+            )
+        finally:
+            self._load.release(len(body.content))
+        await self._revive(seen)
+        return _json(answer)
+
+    async def complete_file(self, request: Request) -> Response:
+        """`POST /ingest/v1/writers/{writer_id}/uploads/{upload_id}/complete`."""
+        self._load.require_database()
+        principal = await _principal(request)
+        upload_id = request.path_params["upload_id"]
+        seen = await in_thread(file_parts.complete, principal, _writer_id(request), upload_id)
+        await self._revive(seen)
+        return _json(files.FileAnswer(stored=True))
+
     async def _revive(self, seen: SeenWriter) -> None:
         if seen.state == "crashed":
             self._waker.wake(await anyio.to_thread.run_sync(liveness.revive, [seen.run_id]))
@@ -134,6 +161,8 @@ class Ingest:
                 Route("/ingest/v1/runs", self.start, methods=["POST"]),
                 Route("/ingest/v1/writers/{writer_id}/heartbeat", self.heartbeat, methods=["POST"]),
                 Route("/ingest/v1/writers/{writer_id}/files", self.offer_file, methods=["POST"]),
+                Route("/ingest/v1/writers/{writer_id}/file-packs", self.take_pack, methods=["POST"]),
+                Route(file_parts.PATH, self.complete_file, methods=["POST"]),
                 *storage_routes(),
                 *health_routes(required=frozenset({"postgres"})),
             ],

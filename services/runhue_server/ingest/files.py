@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from runhue_server.ingest.file_parts import PARTS_FROM, MissingParts, missing_parts
 from runhue_server.intake import liveness
 from runhue_server.intake.problems import Malformed
 from runhue_server.storage import uploads
@@ -25,20 +26,28 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class FileOffer(msgspec.Struct, frozen=True):
-    """A file of a run: `sha256` in hex, `size` in bytes; without `mimetype` the path tells the type."""
+    """A file of a run: `sha256` in hex, `size` in bytes; without `mimetype` the path tells the type.
+
+    `parts`: whether the sender can send a large file in parts.
+    """
 
     path: str
     sha256: str
     size: int
     mimetype: str | None = None
+    parts: bool = False
 
 
 class FileAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Stored and named; or not, and where to PUT the bytes: at ingest itself when it begins with `/`."""
+    """Stored and named; or not, and where to PUT the bytes, or their parts.
+
+    Addresses that begin with `/` are at ingest itself.
+    """
 
     stored: bool
     upload_url: str | None = None
     headers: dict[str, str] | None = None
+    parts: MissingParts | None = None
 
 
 _decoder = msgspec.json.Decoder(FileOffer)
@@ -101,13 +110,18 @@ def answer_offer(
     if _names_it(sender.team_id, seen.run_id, offer):
         return FileAnswer(stored=True), seen
     expected = Expected(sha256=bytes.fromhex(offer.sha256), size=offer.size)
-    upload = Upload(run_owner(seen.run_id), offer.path, _target(seen.run_id, offer), expected)
+    if offer.parts and offer.size >= PARTS_FROM:
+        target = target_of(seen.run_id, offer)
+        missing = missing_parts(sender.team_id, writer_id, target, offer.sha256, offer.size)
+        return FileAnswer(stored=False, parts=missing), seen
+    upload = Upload(run_owner(seen.run_id), offer.path, target_of(seen.run_id, offer), expected)
     with store_answers():
         (address,) = uploads.addresses(sender.team_id, [upload], "")
     return FileAnswer(stored=False, upload_url=address, headers={}), seen
 
 
-def _target(run_id: int, offer: FileOffer) -> RunFileAt:
+def target_of(run_id: int, offer: FileOffer) -> RunFileAt:
+    """What the offered bytes become."""
     return RunFileAt(run_id, offer.path, offer.mimetype or type_of(offer.path))
 
 
@@ -119,5 +133,5 @@ def _names_it(team_id: int, run_id: int, offer: FileOffer) -> bool:
             return False
         file = run_files.find(tx, run_id, offer.path)
         if file is None or file.sha256 != blob.sha256:
-            settle(tx, team_id, _target(run_id, offer), StoredBlob(*blob))
+            settle(tx, team_id, target_of(run_id, offer), StoredBlob(*blob))
     return True
