@@ -33,6 +33,7 @@ from runhue_server.api import (
     routes_server,
     routes_stream,
     routes_tables,
+    routes_tables,
     routes_uploads,
     routes_workspaces,
 )
@@ -61,6 +62,7 @@ ROUTERS = (
     routes_histograms.router,
     routes_history.router,
     routes_rows.router,
+    routes_tables.router,
     routes_tables.router,
     routes_files.router,
     routes_uploads.router,
