@@ -33,7 +33,6 @@ from runhue_server.api import (
     routes_server,
     routes_stream,
     routes_tables,
-    routes_tables,
     routes_uploads,
     routes_workspaces,
 )
@@ -62,7 +61,6 @@ ROUTERS = (
     routes_histograms.router,
     routes_history.router,
     routes_rows.router,
-    routes_tables.router,
     routes_tables.router,
     routes_files.router,
     routes_uploads.router,
