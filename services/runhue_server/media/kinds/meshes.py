@@ -14,6 +14,7 @@ MAX_EXTERNAL: Final = 1_000
 MAX_LINE_BYTES: Final = 1 << 20
 _STL_HEAD_BYTES: Final = 84
 _STL_FACE: Final = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+_LONGEST_INDEX: Final = 12
 _OBJ_BLOCK: Final = 30_000
 _STL_BLOCK: Final = 100_000
 
@@ -88,12 +89,12 @@ class _Obj:
             raise Refused(
                 "not_an_object", f"Line {number:,} has a face of {len(corners)} corners; 3 are least."
             )
-        for corner in corners:
-            at = _index(corner, number)
-            if at == 0 or -at > self.vertices:
-                raise _bad_index(number, at, self.vertices)
-            if at > self._highest[0]:
-                self._highest = (at, number)
+        at = [_index(corner, number) for corner in corners]
+        lowest, highest = min(at), max(at)
+        if 0 in at or -lowest > self.vertices:
+            raise _bad_index(number, min(lowest, 0), self.vertices)
+        if highest > self._highest[0]:
+            self._highest = (highest, number)
         self.faces += 1
 
     def check(self) -> None:
@@ -111,9 +112,12 @@ def _bad_index(number: int, at: int, vertices: int) -> Refused:
 
 def _index(corner: bytes, number: int) -> int:
     text = corner.partition(b"/")[0]
-    if not text.removeprefix(b"-").isdigit() or len(text) > 12:
-        raise Refused("bad_index", f"Line {number:,} has a face with the corner {_told(corner)}.")
-    return int(text)
+    if len(text) <= _LONGEST_INDEX:
+        try:
+            return int(text)
+        except ValueError:
+            pass
+    raise Refused("bad_index", f"Line {number:,} has a face with the corner {_told(corner)}.")
 
 
 def _position(words: list[bytes], number: int) -> list[float]:
@@ -135,7 +139,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, list[bytes]]]:
     number, before = 0, b""
     while line := file.readline(MAX_LINE_BYTES):
         number += 1
-        line = before + line.partition(b"#")[0].rstrip()
+        line = before + (line.partition(b"#")[0] if b"#" in line else line).rstrip()
         if len(line) >= MAX_LINE_BYTES:
             raise Refused("not_an_object", f"Line {number:,} has more than {MAX_LINE_BYTES:,} bytes.")
         before = line[:-1] + b" " if line.endswith(b"\\") else b""

@@ -23,6 +23,7 @@ FORMATS: Final = ("wav", "mp3", "ogg", "flac", "m4a", "mp4", "aac", "webm")
 MAX_SECONDS: Final = 24 * 3600
 MAX_PEAKS: Final = 512
 _CHUNK_SAMPLES: Final = 1 << 16
+_FRAMES_BETWEEN_CHECKS: Final = 1_000
 _LONGEST_SLACK: Final = (Fraction(98, 100), Fraction(1, 4))
 """Share and seconds by which sound may be shorter than its header says: encoders add and cut some."""
 
@@ -117,23 +118,56 @@ def _only_sound(file: Opened) -> Any:  # av.AudioStream
     return stream
 
 
+class _Hearing:
+    """What was decoded so far. Frames are mixed many at a time: they are short, and each call costs."""
+
+    def __init__(self) -> None:
+        self.peaks = Peaks()
+        self.first: tuple[int, int] | None = None
+        """Sample rate and channels."""
+
+        self._samples: dict[int, int] = {}
+        """By sample rate."""
+
+        self._format: tuple[str, int] | None = None
+        self._waiting: list[np.ndarray[Any, Any]] = []
+        self._waiting_samples = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long all is that was decoded."""
+        return float(sum(Fraction(count, rate) for rate, count in self._samples.items()))
+
+    def add(self, frame: Any) -> None:  # av.AudioFrame
+        """Take in the next frame."""
+        rate, channels = frame.sample_rate, frame.layout.nb_channels
+        self.first = self.first or (rate, channels)
+        self._samples[rate] = self._samples.get(rate, 0) + frame.samples
+        if self._format != (frame.format.name, channels) or self._waiting_samples >= _CHUNK_SAMPLES:
+            self.mix()
+            self._format = frame.format.name, channels
+        self._waiting.append(frame.to_ndarray())
+        self._waiting_samples += frame.samples
+
+    def mix(self) -> None:
+        """Have the peaks take in what waits."""
+        if self._waiting and self._format:
+            self.peaks.add(mixed(np.concatenate(self._waiting, axis=1), *self._format))
+        self._waiting.clear()
+        self._waiting_samples = 0
+
+
 def _decoded(file: Opened, stream: Any) -> tuple[dict[str, Any], list[tuple[float, float]]]:  # av.AudioStream
-    peaks, duration, first = Peaks(), Fraction(0), None
-    waiting: list[Samples] = []
-    for frame in _frames(file, stream):
-        first = first or (frame.sample_rate, len(frame.layout.channels))
-        duration += Fraction(frame.samples, frame.sample_rate)
-        if duration > MAX_SECONDS:
+    heard = _Hearing()
+    for number, frame in enumerate(_frames(file, stream)):
+        heard.add(frame)
+        if number % _FRAMES_BETWEEN_CHECKS == 0 and heard.seconds > MAX_SECONDS:
             raise Refused("too_long", f"The sound goes on for more than {MAX_SECONDS // 3600} hours.")
-        waiting.append(mixed(frame))
-        if len(waiting) * frame.samples >= _CHUNK_SAMPLES:
-            peaks.add(np.concatenate(waiting))
-            waiting.clear()
-    if first is None:
+    heard.mix()
+    if heard.first is None:
         raise Refused("no_samples", f"The {file.format} file holds no sound that can be decoded.")
-    peaks.add(np.concatenate(waiting) if waiting else np.empty(0))
-    facts = {"format": file.format, "codec": codec_of(stream), "duration": float(duration)}
-    return facts | {"sample_rate": first[0], "channels": first[1]}, peaks.found()
+    facts = {"format": file.format, "codec": codec_of(stream), "duration": heard.seconds}
+    return facts | {"sample_rate": heard.first[0], "channels": heard.first[1]}, heard.peaks.found()
 
 
 def _frames(file: Opened, stream: Any) -> Iterator[Any]:  # av.AudioStream -> av.AudioFrame
@@ -143,11 +177,13 @@ def _frames(file: Opened, stream: Any) -> Iterator[Any]:  # av.AudioStream -> av
                 yield frame
 
 
-def mixed(frame: Any) -> Samples:  # av.AudioFrame
-    """The mean of all channels, shape (samples,), cut to -1 to 1; NaN is silence."""
-    channels = len(frame.layout.channels)
-    values = frame.to_ndarray()
-    values = values if frame.format.is_planar else values.reshape(-1, channels).T
+def mixed(values: np.ndarray[Any, Any], format_: str, channels: int) -> Samples:
+    """The mean of all channels, shape (samples,), cut to -1 to 1; NaN is silence.
+
+    Args:
+        values: shape (channels, samples) of planar formats ("fltp"), (1, samples * channels) of others.
+    """
+    values = values if format_.endswith("p") else values.reshape(-1, channels).T
     middle = values.mean(axis=0, dtype=np.float64)
     if values.dtype.kind == "u":
         middle = (middle - 128) / 128
