@@ -58,6 +58,8 @@ from runhue._public_api.run_calls import (
     viewer_call,
 )
 from runhue._public_api.stored_run import StoredRun
+from runhue._public_api.tables import AsyncRunTable
+from runhue._public_api.tables_calls import TableAt, table_call
 from runhue._public_api.workspace_calls import workspace_call, workspaces_call
 from runhue._public_api.workspaces import AsyncWorkspace
 
@@ -157,6 +159,13 @@ class AsyncRun(StoredRun):
         """As `Run.summary_media`."""
         records = await self._transport.run(summary_media_call(self.path))
         return [AsyncMedium(self._transport, self.path, record) for record in records]
+
+    async def table(self, key: str, step: int | None = None, index: int = 0) -> AsyncRunTable:
+        """As `Run.table`."""
+        at = TableAt(key, step, index)
+        return AsyncRunTable(
+            self._transport, self.path, at, await self._transport.run(table_call(self.path, at))
+        )
 
     async def stop(self) -> None:
         """As `Run.stop`."""

@@ -28,6 +28,8 @@ from runhue._public_api.run_calls import (
     stop_run_call,
 )
 from runhue._public_api.stored_run import StoredRun
+from runhue._public_api.tables import RunTable
+from runhue._public_api.tables_calls import TableAt, table_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,6 +226,17 @@ class Run(StoredRun):
         """The media in the run's summary, and the arrays that are kept whole."""
         records = self._transport.run(summary_media_call(self.path))
         return [Medium(self._transport, self.path, record) for record in records]
+
+    def table(self, key: str, step: int | None = None, index: int = 0) -> RunTable:
+        """The table that was logged under a key, at a step; without one the summary's, or else the last.
+
+        `index` picks of a list of tables.
+
+        Raises:
+            ServerRefused: `table_not_found`, or the reason for which it cannot be read.
+        """
+        at = TableAt(key, step, index)
+        return RunTable(self._transport, self.path, at, self._transport.run(table_call(self.path, at)))
 
     def stop(self) -> None:
         """Ask the run's processes to stop; they do when they next talk to the server."""
