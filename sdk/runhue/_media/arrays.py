@@ -51,16 +51,21 @@ def _statistics(array: Any, place: Place) -> dict[str, Any]:  # numpy.ndarray
     value: dict[str, Any] = {"size": array.size, "shape": list(array.shape)}
     value |= {"path": kept["path"], "sha256": kept["sha256"], "bytes": kept["size"]}
     if finite.size:
-        value |= {
-            "min": _extreme(array, finite, "min"),
-            "max": _extreme(array, finite, "max"),
-            "mean": finite.mean().item(),
-            "var": finite.var().item(),
-            "std": finite.std().item(),
-        }
-        quantiles = numpy.percentile(finite, PERCENTILES).tolist()
-        value |= {f"{at}%": quantile for at, quantile in zip(PERCENTILES, quantiles, strict=True)}
+        with numpy.errstate(all="ignore"):  # of values near the end of doubles the variance is infinite
+            value |= _moments(array, finite, numpy)
     return value
+
+
+def _moments(array: Any, finite: Any, numpy: Any) -> dict[str, Any]:  # numpy.ndarray
+    moments = {
+        "min": _extreme(array, finite, "min"),
+        "max": _extreme(array, finite, "max"),
+        "mean": finite.mean().item(),
+        "var": finite.var().item(),
+        "std": finite.std().item(),
+    }
+    quantiles = numpy.percentile(finite, PERCENTILES).tolist()
+    return moments | {f"{at}%": quantile for at, quantile in zip(PERCENTILES, quantiles, strict=True)}
 
 
 def _extreme(array: Any, finite: Any, name: str) -> int | float:  # numpy.ndarray

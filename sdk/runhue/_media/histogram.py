@@ -69,11 +69,14 @@ def histogram_of(numbers: Any, num_bins: int, name: str) -> tuple[list[int | flo
             raise BadMedia(
                 f"{name} must hold finite numbers, {not_finite} of {array.size} are NaN or infinite"
             )
-        counts, edges = numpy.histogram(array, bins=num_bins)
+        with numpy.errstate(all="ignore"):
+            counts, edges = numpy.histogram(array, bins=num_bins)
     except BadMedia:
         raise
     except (TypeError, ValueError) as error:
         raise BadMedia(f"{name} cannot be put into bins: {error}") from error
+    if not numpy.isfinite(edges).all():
+        raise BadMedia(f"{name} cannot be put into bins: its values are too far apart for doubles")
     return counts.tolist(), edges.tolist()
 
 

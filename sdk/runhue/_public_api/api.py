@@ -7,6 +7,7 @@ from typing import Any, Self
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.blocking import BlockingTransport
 from runhue._public_api.gateway_calls import GatewayUnknown, gateway_unknown_call
+from runhue._public_api.histograms import COLUMNS, ROWS, HistogramQuery, Histograms, histograms_call
 from runhue._public_api.key_calls import (
     ApiKey,
     create_key_call,
@@ -166,6 +167,21 @@ class Api:
         query = MediaQuery(key, from_step, to_step, index)
         records = self._transport.run(media_call(team, name, runs, query))
         return [Medium(self._transport, RunPath(team, name, one.run_id), one) for one in records]
+
+    def histograms(
+        self,
+        project: str,
+        key: str,
+        runs: Sequence[str],
+        from_step: int | None = None,
+        to_step: int | None = None,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+    ) -> Histograms:
+        """As `Run.histograms`, of several runs on one grid of values."""
+        team, name = self._transport.run(in_project(project, located))
+        query = HistogramQuery(key, from_step, to_step, columns, rows)
+        return self._transport.run(histograms_call(team, name, runs, query))
 
     def media_steps(
         self,

@@ -11,6 +11,7 @@ from runhue._public_api.edited_values import EditedValues
 from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
 from runhue._public_api.files import AsyncFile
 from runhue._public_api.gateway_calls import GatewayUnknown, gateway_unknown_call
+from runhue._public_api.histograms import COLUMNS, ROWS, HistogramQuery, Histograms, histograms_call
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.key_calls import (
     ApiKey,
@@ -155,6 +156,18 @@ class AsyncRun(StoredRun):
         records = await self._transport.run(media_call(self.team, self.project, [self.id], query))
         return [AsyncMedium(self._transport, self.path, record) for record in records]
 
+    async def histograms(
+        self,
+        key: str,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+    ) -> Histograms:
+        """As `Run.histograms`."""
+        query = HistogramQuery(key, from_step, to_step, columns, rows)
+        return await self._transport.run(histograms_call(self.team, self.project, [self.id], query))
+
     async def summary_media(self) -> list[AsyncMedium]:
         """As `Run.summary_media`."""
         records = await self._transport.run(summary_media_call(self.path))
@@ -273,6 +286,21 @@ class AsyncApi:
         query = MediaQuery(key, from_step, to_step, index)
         records = await self._transport.run(media_call(team, name, runs, query))
         return [AsyncMedium(self._transport, RunPath(team, name, one.run_id), one) for one in records]
+
+    async def histograms(
+        self,
+        project: str,
+        key: str,
+        runs: Sequence[str],
+        from_step: int | None = None,
+        to_step: int | None = None,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+    ) -> Histograms:
+        """As `Api.histograms`."""
+        team, name = await self._transport.run(in_project(project, located))
+        query = HistogramQuery(key, from_step, to_step, columns, rows)
+        return await self._transport.run(histograms_call(team, name, runs, query))
 
     async def media_steps(
         self,

@@ -10,6 +10,7 @@ from runhue._public_api.blocking import BlockingTransport
 from runhue._public_api.edited_values import EditedValues
 from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
 from runhue._public_api.files import File
+from runhue._public_api.histograms import COLUMNS, ROWS, HistogramQuery, Histograms, histograms_call
 from runhue._public_api.history_calls import Row, Scan, merged_rows, row_page_call, series_call
 from runhue._public_api.media import Medium
 from runhue._public_api.media_calls import MediaQuery, media_call, media_keys_call, summary_media_call
@@ -221,6 +222,24 @@ class Run(StoredRun):
         query = MediaQuery(key, from_step, to_step, index)
         records = self._transport.run(media_call(self.team, self.project, [self.id], query))
         return [Medium(self._transport, self.path, record) for record in records]
+
+    def histograms(
+        self,
+        key: str,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+    ) -> Histograms:
+        """The histograms that the run logged under a key, as a matrix: a column for each step or bucket of steps.
+
+        Args:
+            from_step, to_step: first and last step, both included.
+            columns: at most so many, 1 to 2,000; steps beyond share columns.
+            rows: cells between the lowest and the highest edge, 1 to 512.
+        """
+        query = HistogramQuery(key, from_step, to_step, columns, rows)
+        return self._transport.run(histograms_call(self.team, self.project, [self.id], query))
 
     def summary_media(self) -> list[Medium]:
         """The media in the run's summary, and the arrays that are kept whole."""

@@ -143,3 +143,17 @@ def test_lists_of_videos(tmp_path: Path) -> None:
 
     assert (value["_type"], value["count"], value["captions"]) == ("videos", 2, ["red", "red"])
     assert [part["_type"] for part in value["videos"]] == ["video-file"] * 2
+
+
+def test_axes_are_those_of_the_wandb_client() -> None:
+    """An array is (time, channels, height, width) in memory, as that client reads it.
+
+    Whatever its documentation calls the axes: it says "time, channels, width, height" in places.
+    """
+    frames = np.zeros((3, 3, 4, 6), dtype=np.uint8)
+    frames[:, 0, 0, 5] = 255  # red, at the right end of the first line
+
+    video = runhue.Video(frames, format="gif")
+    picture = PillowImage.open(io.BytesIO(bytes(video._content))).convert("RGB")
+    assert (video.width, video.height, picture.size) == (6, 4, (6, 4))
+    assert picture.getpixel((5, 0)) == (255, 0, 0)

@@ -124,6 +124,23 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: scene(boxes=[{"corners": CORNERS[:7]}]), "box 0 must have corners, 8 points"),
     (lambda: scene(boxes=[{"corners": CORNERS, "color": [1, 2]}]), "color must be r, g, b"),
     (lambda: scene(vectors=[{"start": [0, 0, 0]}]), "vector 0 must have start and end"),
+    (lambda: runhue.Audio(np.zeros(9), sample_rate=2**33), "sample_rate must be 1 to 4294967295"),
+    (lambda: runhue.Histogram(np_histogram=([1, float("inf")], [0, 1, 2])), "counts must be finite numbers"),
+    (lambda: runhue.Histogram([-1.7e308, 1.7e308]), "cannot be put into bins|too far apart"),
+    (lambda: runhue.Molecule(7), "takes a path or an open file, got int"),
+    (lambda: runhue.Molecule.from_smiles(7), "data must be a str, got int"),  # type: ignore[arg-type]  # wrong on purpose
+    (lambda: runhue.Image(PIXELS, masks={"m": 3}), "must be a dict with mask_data, got int"),
+    (lambda: image_with_mask(mask_data=PIXELS, class_labels=3), "dict of names by class id, got int"),
+    (lambda: runhue.Image(PIXELS, boxes={"b": {"box_data": [3]}}), "box 0 must be a dict, got int"),
+    (lambda: runhue.Image(PIXELS, mode="XYZ"), "mode 'XYZ' cannot be made of shape"),
+    (lambda: runhue.Image(np.zeros((1, 65_536), np.uint8), file_type="jpg"), "cannot be written as jpg"),
+    (lambda: scene(boxes=3), "boxes must be a list of dicts, got int"),
+    (lambda: scene(boxes=[3]), "box 0 must be a dict, got int"),
+    (lambda: scene(boxes=[{"corners": CORNERS, "label": 3}]), "label must be a str, got 3"),
+    (lambda: runhue.Object3D(np.array([["a", "b", "c"]])), "points must be numbers"),
+    (lambda: runhue.Table(columns=["a"]).get_column("a", convert_to="l"), "must be None or 'numpy'"),  # type: ignore[arg-type]  # wrong on purpose
+    (lambda: runhue.Table(columns=[1.5]), "name must be a str or an int, got 1.5"),  # type: ignore[list-item]  # wrong on purpose
+    (lambda: runhue.Table(data="abc"), "data must be a list of rows, got str"),
     (lambda: box3d(center=(0, 0)), "center must be 3 numbers, got 2"),
     (lambda: box3d(orientation=(0, 0, 0, 0)), "orientation must not be 0, 0, 0, 0"),
 ]  # fmt: skip

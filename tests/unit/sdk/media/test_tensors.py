@@ -164,8 +164,7 @@ def test_statistics_are_those_of_numpy(array: Numbers) -> None:
 def summary_of(array: Numbers) -> tuple[dict[str, Any], Numbers]:
     """What the summary has for an array, and the array in its file."""
     edited = EditedValues({})
-    with np.errstate(over="ignore", invalid="ignore"):
-        edited["t"] = array
+    edited["t"] = array
     (content,) = edited.files.contents.values()
     assert isinstance(content, bytes)
     return edited["t"], np.load(io.BytesIO(content))
@@ -206,6 +205,8 @@ def test_types_that_numpy_lacks_are_widened() -> None:
 def test_real_tensors(name: str, tmp_path: Path) -> None:
     """Tensors of the library itself, where it is installed: a scalar, a few values, many, and as an image."""
     module = pytest.importorskip(name)
+    if module.__spec__ is None:
+        pytest.skip(f"a test put another module in the place of {name}")
     make = getattr(module, "tensor", None) or getattr(module, "constant", None) or module.asarray
     with logging(tmp_path) as (run, logged):
         run.log({"x": make(0.5), "few": make([1.0, 2.0]), "many": make([float(n) for n in range(64)])})

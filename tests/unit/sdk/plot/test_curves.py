@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+import runhue
 from runhue._plot.classes import one_versus_rest
 from runhue._plot.confusion import confusion_counts
 from runhue._plot.curves import precision_at_recalls, roc_points
@@ -50,6 +51,38 @@ def test_precision_is_the_best_at_a_recall_in_scikit_learn_s_curve(
     expected = [(at, precision[recall >= at - 1e-12].max()) for at in np.linspace(1, 0, size)]
 
     np.testing.assert_allclose(precision_at_recalls(positive, scores, size), expected, rtol=0, atol=1e-9)
+
+
+@st.composite
+def classified(draw: st.DrawFn) -> tuple[list[int], list[list[float]]]:
+    """Classes of examples, each of up to six at least once, and scores for each class."""
+    count = draw(st.integers(2, 6))
+    others = draw(st.lists(st.integers(0, count - 1), max_size=40))
+    truth = draw(st.permutations([*range(count), *others]))
+    rows = st.lists(SCORES, min_size=count, max_size=count)
+    return truth, draw(st.lists(rows, min_size=len(truth), max_size=len(truth)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(classified())
+def test_curves_of_many_classes_are_those_of_scikit_learn(
+    example: tuple[list[int], list[list[float]]],
+) -> None:
+    """Each class against the rest has scikit-learn's curves, in a chart's table and with its name."""
+    truth, scores = example
+    named = [f"c{at}" for at in range(len(scores[0]))]
+    roc = runhue.plot.roc_curve(truth, scores, labels=named).table.data
+    precisions = runhue.plot.pr_curve(truth, scores, labels=named, interp_size=11).table.data
+
+    for at, name in enumerate(named):
+        positive, column = [one == at for one in truth], [row[at] for row in scores]
+        fpr, tpr, _ = metrics.roc_curve(positive, column)
+        drawn = [row[1:] for row in roc if row[0] == name]
+        np.testing.assert_allclose(drawn, np.column_stack([fpr, tpr]), rtol=0, atol=1e-9)
+        precision, recall, _ = metrics.precision_recall_curve(positive, column)
+        best = [(precision[recall >= r - 1e-12].max(), r) for r in np.linspace(1, 0, 11)]
+        drawn = [row[1:] for row in precisions if row[0] == name]
+        np.testing.assert_allclose(drawn, best, rtol=0, atol=1e-9)
 
 
 @settings(deadline=None)
