@@ -1,5 +1,6 @@
 """Requests of the wandb client go on to the gateway: one address is page, API and WANDB_BASE_URL.
 
+Bytes by signed addresses are taken and given right here: passing them on cost more than storing them.
 Bodies are passed on piece by piece; nothing is held. A gateway that is away is answered as 503 with
 `Retry-After`, which that client waits for; most other statuses would make it drop its data.
 """
@@ -9,19 +10,24 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import httpx
+from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runhue_server.web.problems import Unavailable, problem_response
+from runhue_server.storage.routes import storage_routes
+from runhue_server.web.problems import Unavailable, install, problem_response
 from runhue_shared.settings import settings
 
 PATHS = re.compile(
-    r"/+(graphql|storage/.*|files/.*|artifacts/.*|artifactsV2/.*|sdk/otel/.*|oidc/.*|authorize|ready)\Z",
+    r"/+(graphql|files/.*|artifacts/.*|artifactsV2/.*|sdk/otel/.*|oidc/.*|authorize|ready)\Z",
     re.DOTALL,
 )
 """What the client asks for under its base URL. `/files/` is no team's page: see `routes_server`."""
+
+STORED = re.compile(r"/+storage/.*\Z", re.DOTALL)
+"""Signed addresses; they mean the same at every service."""
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 300.0
@@ -43,13 +49,19 @@ def gateway_client() -> httpx.AsyncClient:
 
 
 class Forward:
-    """ASGI middleware: the gateway's paths go to `app.state.gateway`, all others to `app`."""
+    """ASGI middleware: the gateway's paths go to it, bytes to the store, the rest to `app`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._storage = Starlette(routes=storage_routes())
+        install(self._storage)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not PATHS.match(scope["path"].removeprefix(_prefix())):
+        path = scope["path"].removeprefix(_prefix()) if scope["type"] == "http" else ""
+        if STORED.match(path):
+            await self._storage({**scope, "path": "/" + path.lstrip("/")}, receive, send)
+            return
+        if not PATHS.match(path):
             await self._app(scope, receive, send)
             return
         try:

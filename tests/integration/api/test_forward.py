@@ -69,7 +69,6 @@ def api(gateway: int) -> Iterator[httpx.Client]:
         "/graphql",
         "/files/team/project/run/file_stream",
         "/files/team/project/run/a%20b%2Fc.txt?x=%20y&x=2",
-        "/storage/token-_.",
         "/artifactsV2/default/team/project/coll/abc/0af/name",
         "/artifacts/team/0af",
         "/authorize?ref=models",
@@ -116,9 +115,18 @@ def test_large_body_passes_through(api: httpx.Client, declared: bool) -> None:
     size = 30 * MEBIBYTE
     pieces = (b"x" * MEBIBYTE for _ in range(30))
     headers = {"Content-Length": str(size)} if declared else {}
-    answer = api.put("/storage/token", content=pieces, headers=headers)
+    answer = api.put("/artifacts/team/0af", content=pieces, headers=headers)
 
     assert answer.json()["size"] == size
+
+
+@pytest.mark.parametrize("path", ["/storage/token-_.", "//storage/token"])
+def test_stored_bytes_are_answered_here(api: httpx.Client, path: str) -> None:
+    """Signed addresses mean the same at every service: bytes take no second way through the gateway."""
+    answer = api.get(f"{api.base_url}".rstrip("/") + path)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "address_refused")
+    assert "X-Told" not in answer.headers
 
 
 def test_pages_and_api_are_not_forwarded(api: httpx.Client) -> None:
@@ -147,4 +155,7 @@ def test_address_with_a_path_is_known(gateway: int, monkeypatch: pytest.MonkeyPa
     with serving(create_app()) as port:
         seen = httpx.get(f"http://127.0.0.1:{port}/pre/fix/graphql", timeout=30).json()
 
+        stored = httpx.get(f"http://127.0.0.1:{port}/pre/fix/storage/token", timeout=30)
+
     assert seen["path"] == "/pre/fix/graphql"
+    assert stored.json()["code"] == "address_refused"
