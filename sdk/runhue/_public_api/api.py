@@ -6,6 +6,15 @@ from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
 from runhue._public_api.blocking import BlockingTransport
+from runhue._public_api.chart_calls import (
+    create_preset_call,
+    delete_preset_call,
+    preset_call,
+    presets_call,
+    replace_preset_call,
+    runs_chart_call,
+)
+from runhue._public_api.chart_records import ChartPreset, PresetEdit, RunsChart
 from runhue._public_api.gateway_calls import GatewayUnknown, gateway_unknown_call
 from runhue._public_api.histograms import COLUMNS, ROWS, HistogramQuery, Histograms, histograms_call
 from runhue._public_api.key_calls import (
@@ -213,6 +222,48 @@ class Api:
             project, lambda team, in_team: create_workspace_call(team, in_team, name, filters, search)
         )
         return Workspace(self._transport, self._transport.run(call))
+
+    def chart(self, project: str, key: str, runs: Sequence[str], step: int | None = None) -> RunsChart:
+        """A custom chart of several runs in one, as `Run.chart`; rows carry the runs' ids and names."""
+        team, name = self._transport.run(in_project(project, located))
+        return self._transport.run(runs_chart_call(team, name, key, runs, step))
+
+    def chart_presets(self, team: str | None = None) -> list[ChartPreset]:
+        """Presets of custom charts without their specs: the built-in ones, and the team's own."""
+        return self._transport.run(presets_call(team))
+
+    def chart_preset(self, preset: str) -> ChartPreset:
+        """One preset with its spec; its id is wandb/line/v0 or the like, or team/name."""
+        return self._transport.run(preset_call(preset))
+
+    def create_chart_preset(
+        self,
+        name: str,
+        spec: Mapping[str, Any],
+        title: str = "",
+        description: str = "",
+        team: str | None = None,
+    ) -> ChartPreset:
+        """Make a preset that charts of the team can name as team/name.
+
+        Args:
+            spec: Vega or Vega-Lite, with the chart's rows as the data source `wandb`; `${field:x}` is a
+                column that charts name, `${string:title}` a text.
+        Raises:
+            ServerRefused: there is one of that name, or the spec cannot be one: `field` is the place in it.
+        """
+        edit = PresetEdit(spec, title, description)
+        return self._transport.run(create_preset_call(team, name, edit))
+
+    def update_chart_preset(
+        self, preset: str, spec: Mapping[str, Any], title: str = "", description: str = ""
+    ) -> ChartPreset:
+        """Change the team's preset of that id; charts that name it are drawn by the new one."""
+        return self._transport.run(replace_preset_call(preset, PresetEdit(spec, title, description)))
+
+    def delete_chart_preset(self, preset: str) -> None:
+        """Delete the team's preset of that id; charts that name it have no spec then."""
+        self._transport.run(delete_preset_call(preset))
 
     def close(self) -> None:
         """Close the connections; watches that are open end."""

@@ -7,6 +7,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from runhue._public_api.address import DEFAULT_TIMEOUT, server_address
+from runhue._public_api.chart_calls import (
+    chart_call,
+    charts_call,
+    create_preset_call,
+    delete_preset_call,
+    preset_call,
+    presets_call,
+    replace_preset_call,
+    runs_chart_call,
+)
+from runhue._public_api.chart_records import Chart, ChartInfo, ChartPreset, PresetEdit, RunsChart
 from runhue._public_api.edited_values import EditedValues
 from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
 from runhue._public_api.files import AsyncFile
@@ -155,6 +166,14 @@ class AsyncRun(StoredRun):
         query = MediaQuery(key, from_step, to_step, index)
         records = await self._transport.run(media_call(self.team, self.project, [self.id], query))
         return [AsyncMedium(self._transport, self.path, record) for record in records]
+
+    async def charts(self) -> Sequence[ChartInfo]:
+        """As `Run.charts`."""
+        return await self._transport.run(charts_call(self.path))
+
+    async def chart(self, key: str, step: int | None = None) -> Chart:
+        """As `Run.chart`."""
+        return await self._transport.run(chart_call(self.path, key, step))
 
     async def histograms(
         self,
@@ -325,6 +344,41 @@ class AsyncApi:
         """A project's workspace of that name; the default one when None."""
         call = in_project(project, lambda team, in_team: workspace_call(team, in_team, name))
         return AsyncWorkspace(self._transport, await self._transport.run(call))
+
+    async def chart(self, project: str, key: str, runs: Sequence[str], step: int | None = None) -> RunsChart:
+        """As `Api.chart`."""
+        team, name = await self._transport.run(in_project(project, located))
+        return await self._transport.run(runs_chart_call(team, name, key, runs, step))
+
+    async def chart_presets(self, team: str | None = None) -> list[ChartPreset]:
+        """As `Api.chart_presets`."""
+        return await self._transport.run(presets_call(team))
+
+    async def chart_preset(self, preset: str) -> ChartPreset:
+        """As `Api.chart_preset`."""
+        return await self._transport.run(preset_call(preset))
+
+    async def create_chart_preset(
+        self,
+        name: str,
+        spec: Mapping[str, Any],
+        title: str = "",
+        description: str = "",
+        team: str | None = None,
+    ) -> ChartPreset:
+        """As `Api.create_chart_preset`."""
+        edit = PresetEdit(spec, title, description)
+        return await self._transport.run(create_preset_call(team, name, edit))
+
+    async def update_chart_preset(
+        self, preset: str, spec: Mapping[str, Any], title: str = "", description: str = ""
+    ) -> ChartPreset:
+        """As `Api.update_chart_preset`."""
+        return await self._transport.run(replace_preset_call(preset, PresetEdit(spec, title, description)))
+
+    async def delete_chart_preset(self, preset: str) -> None:
+        """As `Api.delete_chart_preset`."""
+        await self._transport.run(delete_preset_call(preset))
 
     async def close(self) -> None:
         """Close the connections; watches that are open end."""

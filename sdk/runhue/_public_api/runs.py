@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from runhue._media.libraries import library
 from runhue._public_api.blocking import BlockingTransport
+from runhue._public_api.chart_calls import chart_call, charts_call
+from runhue._public_api.chart_records import Chart, ChartInfo
 from runhue._public_api.edited_values import EditedValues
 from runhue._public_api.file_calls import file_call, files_call, store_file_call, upload_file_call
 from runhue._public_api.files import File
@@ -223,6 +225,20 @@ class Run(StoredRun):
         records = self._transport.run(media_call(self.team, self.project, [self.id], query))
         return [Medium(self._transport, self.path, record) for record in records]
 
+    def charts(self) -> Sequence[ChartInfo]:
+        """The custom charts that the run logged."""
+        return self._transport.run(charts_call(self.path))
+
+    def chart(self, key: str, step: int | None = None) -> Chart:
+        """A custom chart, ready to be drawn: its Vega spec filled in, and its rows.
+
+        Args:
+            step: of its table; the last one when None.
+        Raises:
+            ServerRefused: `chart_not_found`, or its table is not there.
+        """
+        return self._transport.run(chart_call(self.path, key, step))
+
     def histograms(
         self,
         key: str,
@@ -231,7 +247,7 @@ class Run(StoredRun):
         columns: int = COLUMNS,
         rows: int = ROWS,
     ) -> Histograms:
-        """The histograms that the run logged under a key, as a matrix: a column for each step or bucket of steps.
+        """The histograms logged under a key, as a matrix: a column for each step, or bucket of steps.
 
         Args:
             from_step, to_step: first and last step, both included.
