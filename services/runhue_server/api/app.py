@@ -15,6 +15,8 @@ from starlette.responses import Response
 from runhue._version import __version__
 from runhue_server.api import (
     routes_artifacts,
+    routes_chart_presets,
+    routes_charts,
     routes_color_settings,
     routes_coloring,
     routes_files,
@@ -58,6 +60,8 @@ ROUTERS = (
     routes_run_page.router,
     routes_media_settings.router,
     routes_media.router,
+    routes_charts.router,
+    routes_chart_presets.router,
     routes_histograms.router,
     routes_history.router,
     routes_rows.router,

@@ -26,8 +26,8 @@ _FOLDERS = {"images/separated": "images", "molecule": "molecule", "object3D": "o
 _OF_EACH = {"captions": "caption", "caption": "caption", "all_masks": "masks", "all_boxes": "boxes",
             "sampleRates": "sampleRate", "durations": "duration"}  # fmt: skip
 _OF_ALL = ("format", "width", "height")
-_INLINE = frozenset({"histogram", "numpy.ndarray", "torch.Tensor", "tensorflow.Tensor", "partitioned-table"})
-"""Types that may be whole without a file."""
+_INLINE = frozenset({HISTOGRAM, "array"})
+"""Kinds that may be whole without a file."""
 
 Value = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ class Item:
     @property
     def is_whole(self) -> bool:
         """Whether it needs no file."""
-        return self.path is None and self.type in _INLINE
+        return self.path is None and self.kind in _INLINE
 
     @property
     def caption(self) -> str | None:

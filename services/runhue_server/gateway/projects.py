@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import structlog
 
 from runhue_server.gateway import ids
 from runhue_server.gateway.context import Context
@@ -11,12 +12,16 @@ from runhue_server.gateway.viewer import Json, connection, entity_of, user_of
 from runhue_server.intake.start_rules import LONGEST_NAME, NOT_IN_PROJECT
 from runhue_server.web.problems import Forbidden, Invalid, NotFound
 from runhue_shared import db
+from runhue_shared.charts.presets import check_preset
+from runhue_shared.charts.refusals import PresetRefused
 from runhue_shared.db import custom_charts
 from runhue_shared.db import projects as stored
 from runhue_shared.db.keys import Principal
 from runhue_shared.db.projects import Project
 
 FIELDS = Fields("projects")
+
+_log = structlog.get_logger(__name__)
 
 PAGE = 50
 LARGEST_PAGE = 1000
@@ -203,6 +208,8 @@ def check_project_name(name: object) -> str:
 def create_custom_chart(_source: None, context: Context, input: Json | None = None) -> Json:  # noqa: A002  # the wire's
     """Keep a chart preset of a team; the one of that name is replaced. Its id is `team/name`.
 
+    One that cannot be drawn is kept, and charts that use it say what is wrong.
+
     Raises:
         Invalid: name or spec is missing or too long, or the spec is no JSON object.
         NotFound: no such team, or the key does not reach it.
@@ -211,11 +218,19 @@ def create_custom_chart(_source: None, context: Context, input: Json | None = No
     team = context.in_team(given.get("entity"))
     name = check_project_name(given.get("name"))
     spec = _checked_spec(given.get("spec") or "")
+    _warn_of_refused(f"{team.team_name}/{name}", spec)
     title = str(given.get("displayName") or name)[:LONGEST_TITLE].replace("\0", "")
     access = "public" if str(given.get("access", "")).lower() == "public" else "private"
     with db.transaction() as tx:
         custom_charts.put(tx, team.team_id, name, title, access, spec)
     return {"chart": {"id": f"{team.team_name}/{name}"}}
+
+
+def _warn_of_refused(preset: str, spec: str) -> None:
+    try:
+        check_preset(msgspec.json.decode(spec, type=dict[str, Any]))
+    except PresetRefused as refused:
+        _log.warning("preset_refused", preset=preset, code=refused.code, reason=str(refused))
 
 
 def _checked_spec(spec: str) -> str:

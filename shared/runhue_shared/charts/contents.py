@@ -68,9 +68,14 @@ def check_source(spec: Mapping[str, Any]) -> None:
     Raises:
         PresetRefused: no data source has one of the names in `SOURCES`.
     """
-    if not any(name in SOURCES for name in _sources(spec)):
+    if source_of(spec) is None:
         why = "no data source is called " + " or ".join(map(repr, SOURCES))
         raise PresetRefused(("data",), why, 'give the chart\'s rows with "data": {"name": "wandb"}')
+
+
+def source_of(spec: Mapping[str, Any]) -> str | None:
+    """The name under which a spec, whose placeholders are filled, has the chart's rows; None without one."""
+    return next((str(name) for name in _sources(spec) if name in SOURCES), None)
 
 
 def _sources(spec: Mapping[str, Any]) -> Iterator[object]:

@@ -1,7 +1,7 @@
 """What runs logged under one key, step by step, and the files that the logged media name."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +79,14 @@ def _metric_named(tx: Transaction, run_ids: Sequence[int], name: str) -> int | N
         (folded(name).replace("\0", "\ufffd"), list(run_ids)),
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def names_of_runs(tx: Transaction, runs: Mapping[str, int]) -> dict[str, str]:
+    """What runs are called, by id in the order given; `runs` are internal ids by id."""
+    names: dict[int, str] = dict(
+        tx.execute("SELECT id, name FROM run WHERE id = ANY(%s)", (list(runs.values()),)).fetchall()
+    )
+    return {public_id: names[run_id] for public_id, run_id in runs.items() if run_id in names}
 
 
 class FileAt(NamedTuple):

@@ -53,7 +53,7 @@ def test_columns_are_buckets_of_steps(
 ) -> None:
     """Columns are power-of-two buckets aligned at step 0, as a slow exact model has them."""
     chance = random.Random(3)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"_step": step, "h": histogram(*(chance.randint(0, 9) for _ in range(3)), low=chance.randint(-4, 4))}
         for step in sorted(chance.sample(range(300), 60))
     ]
@@ -103,7 +103,7 @@ def test_binary_is_the_same(api: httpx.Client, project: Stored) -> None:
     """The binary answer has the JSON one as its header, and the counts as float32."""
     project.log("r1", [{"h": histogram(1, 2, 3)} for _ in range(5)])
     project.log("r2", [{"h": histogram(9, low=1)}])
-    asked = {"key": "h", "runs": "r1,r2", "rows": 6}
+    asked: dict[str, Any] = {"key": "h", "runs": "r1,r2", "rows": 6}
 
     plain = Histograms.model_validate(api.get(f"{project.url}/histograms", params=asked).json())
     answer = api.get(f"{project.url}/histograms", params=asked | {"format": "binary"})

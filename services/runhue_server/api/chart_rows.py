@@ -1,0 +1,81 @@
+"""Rows of the tables that charts draw."""
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from runhue_server.api.table_problems import TableNotFound
+from runhue_server.api.table_standing import Standing, standing_of
+from runhue_server.storage.problems import store_answers
+from runhue_shared import db
+from runhue_shared.blobs.configured import blob_store
+from runhue_shared.db import inspections
+from runhue_shared.db.keys import Principal
+
+KIND = "table"
+VEGA = "vega"
+
+Row = dict[str, Any]
+"""Cells by column, as JSON has them."""
+
+
+class ChartTable(NamedTuple):
+    """The table of a run's chart. `state` is that of its bytes, `missing` when none was logged.
+
+    `rows` of `total` are here: of large tables some, evenly spread.
+    """
+
+    state: str
+    step: int | None = None
+    rows: Sequence[Row] = ()
+    total: int = 0
+    code: str | None = None
+    reason: str | None = None
+
+
+def table_of_chart(principal: Principal, run_id: int, key: str, step: int | None) -> ChartTable:
+    """The table under a key at a step of a run, or its last.
+
+    Raises:
+        Unavailable: the blob store is away.
+    """
+    try:
+        standing = standing_of(principal, run_id, key, step, 0)
+    except TableNotFound as missing:
+        return ChartTable("missing", code=missing.code, reason=missing.detail)
+    if standing.state != "ready":
+        return ChartTable(standing.state, standing.logged.step, (), 0, standing.code, standing.reason)
+    count = sum(int(piece.facts.get("rows", 0)) for piece in standing.pieces)
+    return ChartTable("ready", standing.logged.step, _rows(principal.team_id, standing), count)
+
+
+def _rows(team_id: int, standing: Standing) -> list[Row]:
+    hashes = [piece.located.file.sha256 for piece in standing.pieces]
+    with db.transaction() as tx:
+        made = inspections.renditions(tx, team_id, hashes)
+    found = [made[sha256, KIND][VEGA].made for sha256 in hashes if VEGA in made.get((sha256, KIND), {})]
+    with store_answers():
+        parts = [orjson.loads(b"".join(blob_store().read(team_id, sha256))) for sha256 in found]
+    return list(itertools.chain.from_iterable(parts))
+
+
+def thinned(rows: Sequence[Row], at_most: int) -> Sequence[Row]:
+    """At most so many rows, evenly spread, the first among them."""
+    count = len(rows)
+    if count <= at_most:
+        return rows
+    return [rows[-(-number * count // at_most)] for number in range(at_most)]
+
+
+def with_run(rows: Sequence[Row], run: Mapping[str, Any]) -> list[Row]:
+    """The rows with what is said of their run, where they have no such column."""
+    return [{**run, **row} for row in rows]
+
+
+def free_name(name: str, columns: Collection[str]) -> str:
+    """A name for a further column: this one, with underscores before it while a column has it."""
+    while name in columns:
+        name = f"_{name}"
+    return name
