@@ -64,7 +64,7 @@ def describe_table(
     step: Step = None,
     index: Index = 0,
 ) -> Response:
-    return answer(description_of(_standing(principal, (team, project, run), key, step, index)))
+    return answer(description_of(standing_of(principal, (team, project, run), key, step, index)))
 
 
 def page_responses() -> Responses:
@@ -103,7 +103,7 @@ def read_table_rows(
         OtherAs, Query(description="cells of type other, for json: values, or texts of exact JSON")
     ] = "value",
 ) -> Response:
-    standing = _standing(principal, (team, project, run), key, step, index)
+    standing = standing_of(principal, (team, project, run), key, step, index)
     table = StoredTable(principal.team_id, standing.ready())
     names = names_in(columns, "columns", MAX_COLUMNS)
     chosen = table.columns if names is None else [table.column(name, "columns") for name in names]
@@ -123,14 +123,6 @@ def read_table_rows(
             "next": end if end < order.total and len(page.rows) else None,
         }
     )
-
-
-def _standing(
-    principal: Principal, names: tuple[str, str, str], key: str, step: int | None, index: int
-) -> Standing:
-    with db.transaction() as tx:
-        run_id = run_of(tx, principal, *names).id
-    return standing_of(principal, run_id, key, step, index)
 
 
 def _rows(

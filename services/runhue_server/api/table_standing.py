@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
+from runhue_server.api.resources import run_of
 from runhue_server.api.table_places import Located, locate
 from runhue_server.api.table_problems import TableAwaited, TableExpired, TableNotReady, TableRefused
 from runhue_server.api.table_values import INCREMENT, LoggedTable, increments, logged_table
@@ -65,54 +66,59 @@ class Missing(Exception):
         self.paths = paths
 
 
-def standing_of(principal: Principal, run_id: int, key: str, step: int | None, index: int) -> Standing:
-    """The table at a step of a run; files that nobody looked at are given to the media worker.
+def standing_of(
+    principal: Principal, run: tuple[str, str, str], key: str, step: int | None, index: int
+) -> Standing:
+    """The table of a run (team, project, id); files that nobody looked at are given to the media worker.
 
     Raises:
-        TableNotFound: there is none.
+        ProjectNotFound, RunNotFound, TableNotFound: there is none.
     """
     with db.transaction() as tx:
+        run_id = run_of(tx, principal, *run).id
         logged = logged_table(tx, run_id, key, step, index)
-    try:
+        found = _found(tx, principal, run_id, logged)
+    if found.missing:
+        take_over_uploads(principal.team_id, run_id, found.missing)
         with db.transaction() as tx:
-            files = _files(tx, principal, run_id, logged)
-    except Missing as missing:
-        take_over_uploads(principal.team_id, run_id, missing.paths)
-        return _standing_after_all(principal, run_id, logged)
-    return _standing(principal, logged, files)
-
-
-def _standing_after_all(principal: Principal, run_id: int, logged: LoggedTable) -> Standing:
-    """The same, when what came to the object store has been taken over."""
-    try:
-        with db.transaction() as tx:
-            files = _files(tx, principal, run_id, logged)
-    except Missing as missing:
-        with db.transaction() as tx:
-            expired = any(run_files.expired_at(tx, run_id, path) for path in missing.paths)
-        return Standing(logged, "expired" if expired else "awaited")
-    return _standing(principal, logged, files)
-
-
-def _standing(principal: Principal, logged: LoggedTable, files: Sequence[Located]) -> Standing:
-    hashes = {located.file.sha256 for located in files}
-    with db.transaction() as tx:
-        known = inspections.of_blobs(tx, principal.team_id, hashes)
-        made = inspections.renditions(tx, principal.team_id, hashes)
-        unknown = [(sha256, CLAIM) for sha256 in hashes if (sha256, KIND) not in known]
-        wanted = inspections.want(tx, principal.team_id, unknown)
-    if wanted:
+            found = _found(tx, principal, run_id, logged)
+    if found.wanted:
         wake(MediaStored())
+    return found.standing
+
+
+class _Found(NamedTuple):
+    """How far a table is; `missing` files of the run may lie in the object store, `wanted` is to be told."""
+
+    standing: Standing
+    missing: Sequence[str] = ()
+    wanted: bool = False
+
+
+def _found(tx: Transaction, principal: Principal, run_id: int, logged: LoggedTable) -> _Found:
+    try:
+        files = _files(tx, principal, run_id, logged)
+    except Missing as missing:
+        expired = any(run_files.expired_at(tx, run_id, path) for path in missing.paths)
+        state: State = "expired" if expired else "awaited"
+        return _Found(Standing(logged, state), () if expired else missing.paths)
+    hashes = {located.file.sha256 for located in files}
+    known = inspections.of_blobs(tx, principal.team_id, hashes)
+    made = inspections.renditions(tx, principal.team_id, hashes)
+    unknown = [(sha256, CLAIM) for sha256 in hashes if (sha256, KIND) not in known]
+    wanted = inspections.want(tx, principal.team_id, unknown)
     found = [known.get((located.file.sha256, KIND)) for located in files]
     refused = next((one for one in found if one is not None and one.state == "refused"), None)
     if refused is not None:
-        return Standing(logged, "refused", code=refused.code, reason=refused.reason)
+        return _Found(Standing(logged, "refused", code=refused.code, reason=refused.reason), wanted=wanted)
     pieces = [
         Piece(located, json.loads(one.facts), made[one.sha256, KIND][COLUMNS])
         for located, one in zip(files, found, strict=True)
         if one is not None and one.facts is not None
     ]
-    return Standing(logged, "ready", pieces) if len(pieces) == len(files) else Standing(logged, "waiting")
+    if len(pieces) < len(files):
+        return _Found(Standing(logged, "waiting"), wanted=wanted)
+    return _Found(Standing(logged, "ready", pieces))
 
 
 def _files(tx: Transaction, principal: Principal, run_id: int, logged: LoggedTable) -> list[Located]:

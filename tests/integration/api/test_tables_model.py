@@ -147,7 +147,7 @@ def equals(cell: Any, value: Any) -> bool:  # scalars
     if cell is None or value is None:
         return cell is value
     both_nan = cell != cell and value != value
-    return both_nan or cell == value
+    return bool(both_nan or cell == value)
 
 
 def meets(row: dict[str, Any], condition: dict[str, Any]) -> bool:
@@ -166,15 +166,15 @@ def meets(row: dict[str, Any], condition: dict[str, Any]) -> bool:
         ]
         value = words if op == "in" else words[0]
     if op == "is_null":
-        return (cell is None) == (value is not False)
+        return bool((cell is None) == (value is not False))
     if op == "in":
         return any(equals(cell, one) for one in value)
     if op in ("=", "!="):
-        return equals(cell, value) == (op == "=")
+        return bool(equals(cell, value) == (op == "="))
     if cell is None:
         return False
     if op == "contains":
-        return value in cell
+        return str(value) in cell
     return bool(re.search(value, cell)) if op == "matches" else _COMPARE[op](cell, value)
 
 
