@@ -1,11 +1,11 @@
 """The bounded process: `python -m runhue_server.media.child PARENT MEMORY FOLDER`, with a socket as input.
 
-It imports inspectors, and forks for every item: what hostile bytes do to a fork ends with it, and the next
-item, which may be of another team, meets a process that saw no bytes of anybody. It ends when there is
-nothing to do for `IDLE_SECONDS`.
+It imports inspectors, and forks: what hostile bytes do to a fork ends with it. A fork looks at items of one
+team that come one after the other; the next team meets one that saw no bytes of anybody. Without work forks
+end at once, and the process itself after `IDLE_SECONDS`.
 
-    worker -> it    {"bench": folder, "kind": ..., "format": ..., "size": ..., "seconds": ...}
-    it -> worker    {"bonds": [...]} once · {"status": exit status of the fork, below 0: a signal} for each
+    worker -> it    {"bench": folder, "team": ..., "kind": ..., "format": ..., "size": ..., "seconds": ...}
+    it -> worker    {"bonds": [...]} once · {"status": exit status of a fork that failed, else 0} for each
 
 The fork leaves `ANSWER` in the folder, and renditions in its `MADE`.
 """
@@ -16,6 +16,7 @@ import gc
 import json
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -25,15 +26,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from runhue_server.embedded.trampoline import die_with_parent
-from runhue_server.media.child_bounds import MAX_MADE_BYTES, bind, bind_fork
+from runhue_server.media.child_bounds import MAX_MADE_BYTES, allow_cpu, bind, bind_fork
 from runhue_server.media.contract import Refused, Source, Workshop
 from runhue_server.media.inspectors import inspector
 
 IDLE_SECONDS: Final = 10.0
+FORK_SECONDS: Final = 0.2
+"""So long does a fork wait for another item of its team."""
+
+LARGE_BYTES: Final = 256 << 20
+"""A fork that grew so large ends: what it has of memory, others cannot have."""
+
 LINE_BYTES: Final = 65536
 BYTES: Final = "bytes"
 MADE: Final = "made"
 ANSWER: Final = "answer"
+GOES_ON: Final = b"."
 DISK_FULL: Final = "disk_full"
 """The code that says nothing of the bytes."""
 
@@ -43,21 +51,84 @@ _PATH: Final = re.compile(r"(?:/[\w.@+-]+)+/")
 Job = dict[str, Any]  # JSON, from the worker
 
 
+class Fork:
+    """A process for items of one team, bound more tightly than the one that it comes from."""
+
+    def __init__(self, team: int) -> None:
+        self.team = team
+        self._channel, theirs = socket.socketpair()
+        ours = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            status = 1
+            try:
+                self._channel.close()
+                die_with_parent(ours, signal.SIGKILL)
+                os.dup2(1, 0)  # the worker is not for whoever sees the bytes
+                bind_fork()
+                _work(theirs)
+                status = 0
+            finally:
+                os._exit(status)
+        theirs.close()
+
+    def look(self, job: Job) -> int | None:
+        """Have it look at an item; None when it goes on, else its exit status, 0 when it did its work."""
+        try:
+            _tell(self._channel, job)
+            told = self._channel.recv(1)
+        except ConnectionError:
+            told = b""
+        return None if told == GOES_ON else self.end()
+
+    def end(self) -> int:
+        """Let it end; its exit status."""
+        self._channel.close()
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+
 def serve(channel: socket.socket) -> None:
     """Take jobs, one at a time, until there are none for a while."""
     known: set[str] = set()
-    while (job := _next(channel)) is not None:
+    fork: Fork | None = None
+    while True:
+        if fork is not None and not select.select([channel], [], [], FORK_SECONDS)[0]:
+            fork.end()
+            fork = None
+        job = _next(channel)
+        if job is None:
+            return
+        if fork is not None and (fork.team != job["team"] or job["kind"] not in known):
+            fork.end()
+            fork = None
         if job["kind"] not in known:
             known.add(job["kind"])
             _prepare(job)
-        _tell(channel, {"status": _in_fork(job)})
+        fork = fork or Fork(job["team"])
+        status = fork.look(job)
+        if status is not None:
+            fork = None
+        _tell(channel, {"status": status or 0})
 
 
-def _next(channel: socket.socket) -> Job | None:
-    """The next job; None when there is none for `IDLE_SECONDS`, or never again."""
+def _work(channel: socket.socket) -> None:
+    """What a fork does: look, until it is not needed any more, or has become large."""
+    while (job := _next(channel, None)) is not None:
+        allow_cpu(job["seconds"])
+        answer = _answer(job)
+        _leave(Path(job["bench"]), answer)
+        # In kilobytes on Linux, in bytes on macOS, where it ends earlier.
+        size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if size > LARGE_BYTES or answer.get("code") == "too_much_memory":
+            return
+        channel.sendall(GOES_ON)
+
+
+def _next(channel: socket.socket, seconds: float | None = IDLE_SECONDS) -> Job | None:
+    """The next job; None when there is none for so long, or never again."""
     received = b""
     while not received.endswith(b"\n"):
-        if not select.select([channel], [], [], IDLE_SECONDS)[0]:
+        if not select.select([channel], [], [], seconds)[0]:
             return None
         piece = channel.recv(LINE_BYTES)
         if not piece:
@@ -77,22 +148,6 @@ def _prepare(job: Job) -> None:
         inspector(job["kind"])
     gc.collect()
     gc.freeze()
-
-
-def _in_fork(job: Job) -> int:
-    ours = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            die_with_parent(ours, signal.SIGKILL)
-            os.dup2(1, 0)  # the channel is not for whoever sees the bytes
-            bind_fork(job["seconds"])
-            _leave(Path(job["bench"]), _answer(job))
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _leave(bench: Path, answer: dict[str, Any]) -> None:  # JSON

@@ -12,6 +12,7 @@ import site
 import struct
 import sys
 import sysconfig
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -91,15 +92,18 @@ def bind(memory_bytes: int, folder: Path) -> list[str]:
     return [name for name, holds in bonds.items() if holds]
 
 
-def bind_fork(seconds: float) -> None:
-    """Bind one that looks at bytes: its CPU time, and it starts threads, but no process that outlives it.
-
-    Threads may use every core for as long as it may take.
-    """
-    _limit(resource.RLIMIT_CPU, int(seconds * (os.cpu_count() or 1)) + 2)
+def bind_fork() -> None:
+    """Bind one that looks at bytes: it starts threads, but no process that outlives it."""
     machine = _MACHINES.get(platform.machine())
     if sys.platform == "linux" and machine is not None:
         _install(ctypes.CDLL(None), _only_threads(machine))
+
+
+def allow_cpu(seconds: float) -> None:
+    """Allow this process so much time from now on; threads may use every core for all of it."""
+    used = time.process_time()
+    soft = int(used + seconds * (os.cpu_count() or 1)) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _limit(which: int, most: int) -> None:

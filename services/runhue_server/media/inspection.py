@@ -57,7 +57,7 @@ def inspect(process: BoundedProcess, job: Waiting, still_at_it: Callable[[], Non
             raise _given_up()
         with disk_errors(), process.bench() as bench:
             _fetch(job, bench, still_at_it)
-            answer = process.look(bench, job.kind, job.format, job.size)
+            answer = process.look(bench, job.kind, job.format, job.size, job.team_id)
             return Finding(job, answer.facts, made=_keep(job, bench, answer))
     except Refused as refused:
         _log.info("media_refused", kind=job.kind, sha256=job.sha256.hex(), code=refused.code)

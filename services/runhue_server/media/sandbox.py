@@ -128,8 +128,8 @@ class BoundedProcess:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def look(self, bench: Bench, kind: Kind, format_: str, size: int) -> Answer:
-        """Have the bytes on the bench looked at; the facts are JSON.
+    def look(self, bench: Bench, kind: Kind, format_: str, size: int, team_id: int = 0) -> Answer:
+        """Have the bytes on the bench looked at, by nobody who saw another team's; the facts are JSON.
 
         Raises:
             Refused: why they are not shown.
@@ -137,7 +137,7 @@ class BoundedProcess:
             NotStarted, StoreAway: this machine is in trouble.
         """
         job = {"bench": str(bench.folder), "kind": kind, "format": format_, "size": size}
-        line = msgspec.json.encode({**job, "seconds": self._limits.seconds}) + b"\n"
+        line = msgspec.json.encode({**job, "team": team_id, "seconds": self._limits.seconds}) + b"\n"
         # It may have ended for idleness at the moment at which it was asked.
         reply = self._ask(line) or self._ask(line)
         if reply is None:

@@ -22,11 +22,11 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux can 
 SECRET = "a secret of this process"
 
 
-def look(process: BoundedProcess, content: bytes, kind: Kind = "image", format_: str = "png") -> Answer:
+def look(process: BoundedProcess, content: bytes, kind: Kind = "image", team: int = 1) -> Answer:
     """Have bytes looked at."""
     with process.bench() as bench:
         bench.bytes.write_bytes(content)
-        return process.look(bench, kind, format_, len(content))
+        return process.look(bench, kind, "png", len(content), team)
 
 
 def forks(process: BoundedProcess) -> list[psutil.Process]:
@@ -64,7 +64,7 @@ def test_environment_holds_no_secret(bounded: Start, monkeypatch: pytest.MonkeyP
 
 
 def test_many_items_one_process(bounded: Start) -> None:
-    """It is started once, and each item has a fork of its own."""
+    """It is started once, and nobody sees bytes of two teams, nor lingers without work."""
     process = bounded()
     look(process, png())
     first = process.pid
@@ -72,7 +72,11 @@ def test_many_items_one_process(bounded: Start) -> None:
     for seed in range(5):
         assert look(process, png(seed=seed)).facts is not None
 
+    (ours,) = forks(process)
+    look(process, png(), team=2)
+    assert ours not in forks(process)
     assert process.pid == first
+    assert eventually(lambda: not forks(process))
 
 
 def test_reasons_are_those_of_the_item(bounded: Start) -> None:
@@ -197,7 +201,7 @@ def start_thread():
     thread.start()
     thread.join()
 tried = {"fork before": attempt(fork)}
-bind_fork(5)
+bind_fork()
 tried |= {
     "read elsewhere": attempt(secret.read_text),
     "write elsewhere": attempt(lambda: secret.write_text("x")),
