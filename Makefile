@@ -20,8 +20,8 @@ demo: $(VENV)/.demo ## start everything, log 60 real runs (six by wandb), color 
 up: $(VENV)/.local ## start the stack on ./runhue-data and stay; Ctrl-C stops it
 	$(BIN)/runhue up
 
-test: $(VENV)/.dev ## every test, with real servers and processes
-	$(BIN)/python -m pytest -q
+test: $(VENV)/.dev ## every test, with real servers and processes; WORKERS=n sets how many run at once
+	$(BIN)/python -m pytest -q --numprocesses "$(or $(WORKERS),3)" --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## ruff, format, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from psycopg import sql
 from runhue_server.embedded import binaries
 from runhue_server.embedded.account import Account, give_to, server_account
 from runhue_server.embedded.supervise import TRAMPOLINE
+from runhue_server.stack import Stack
 from runhue_server.web.auth import key_cache
 from runhue_shared import db, queue
 from runhue_shared.db.migrate import migrate
@@ -44,11 +45,25 @@ POSTGRES_OPTIONS = {
 }
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What whoever runs the tests has set for runhue or wandb decides nothing in them."""
     for name in [*os.environ]:
         if name.startswith(("RUNHUE_", "WANDB_")) and name != EMBEDDED_USER:
             del os.environ[name]
+    if not hasattr(config, "workerinput"):  # a worker of pytest-xdist has the directory of who started it
+        _make_temporary_directory(config)
+
+
+def _make_temporary_directory(config: pytest.Config) -> None:
+    """What clients and servers leave in the temporary directory is gone with the tests that started them.
+
+    Only `tmp_path` stays where it always is, so that a failed test can be looked into.
+    """
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    directory = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))  # sockets below it have a length limit
+    directory.chmod(0o755)  # for the account of the servers
+    os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
+    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -69,6 +84,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def client_python() -> Callable[[str], Path]:
     """`client_python(version)`: the interpreter that has that version of wandb."""
     return wandb_clients.client_python
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Every process, for all tests that kill none of them and look at projects of their own only."""
+    with Stack.temporary() as running:
+        yield running
 
 
 def _launch(account: Account | None, log: Path, *command: str | Path) -> "subprocess.Popen[bytes]":
@@ -114,7 +136,7 @@ def _socket_answers(path: Path) -> bool:
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
     """A short-named directory (sockets have a length limit) that belongs to the servers' account."""
-    directory = Path(tempfile.mkdtemp(prefix="rh-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix="servers-"))
     directory.chmod(0o755)
     give_to(directory, server_account("", directory / "none"))
     yield directory

@@ -4,6 +4,7 @@ import fcntl
 import functools
 import os
 import subprocess
+import tempfile
 import venv
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,7 @@ class WandbClient:
         return {
             "PATH": f"{self.python.parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.home),
+            "TMPDIR": tempfile.gettempdir(),
             "WANDB_BASE_URL": self.base_url,
             "WANDB_API_KEY": self.api_key,
             **self.environ,

@@ -1,6 +1,7 @@
 """The gateway as an ASGI app: the routes and the schema of all its modules."""
 
 import contextlib
+import functools
 from types import ModuleType
 from urllib.parse import urlsplit
 
@@ -65,11 +66,10 @@ def create_app() -> ASGIApp:
 
 def app_of(gateway: Gateway) -> ASGIApp:
     """The app of one gateway."""
-    engine = Engine(part.FIELDS for part in PARTS if hasattr(part, "FIELDS"))
     health = health_routes(required=frozenset({"postgres"}))
     ready = next(route for route in health if route.path == "/readyz")
     routes: list[BaseRoute] = [
-        Route("/graphql", GraphqlRoute(gateway, engine).post, methods=["POST"]),
+        Route("/graphql", GraphqlRoute(gateway, _engine()).post, methods=["POST"]),
         Route("/ready", ready.endpoint),
         *health,
     ]
@@ -80,6 +80,12 @@ def app_of(gateway: Gateway) -> ASGIApp:
     app = Starlette(routes=routes, lifespan=gateway.running)
     install(app)
     return Prefixed(app, path_prefix(gateway.settings))
+
+
+@functools.cache
+def _engine() -> Engine:
+    """Schema and resolvers, the same for every gateway of a process: each request brings its own context."""
+    return Engine(part.FIELDS for part in PARTS if hasattr(part, "FIELDS"))
 
 
 def _everything_else(gateway: Gateway) -> BaseRoute:

@@ -24,13 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """Every process, for all tests of this folder that kill none of them."""
-    with Stack.temporary() as stack:
-        yield stack
-
-
 @pytest.fixture(params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     """Each version of the client that must work."""

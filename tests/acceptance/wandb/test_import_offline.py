@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def bring_in(
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(client.home),
+            "TMPDIR": tempfile.gettempdir(),
             "RUNHUE_BASE_URL": client.base_url,
             "RUNHUE_API_KEY": client.api_key,
             **environ,

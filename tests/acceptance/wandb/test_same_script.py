@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import pytest
@@ -61,6 +62,7 @@ def run_ours(client: WandbClient, project: str) -> None:
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(client.home),
+        "TMPDIR": tempfile.gettempdir(),
         "CLIENT": "runhue",
         "RUNHUE_BASE_URL": client.base_url,
         "RUNHUE_API_KEY": client.api_key,

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -60,10 +61,11 @@ def stored(
     program = str(FOLDER / "run.py")
     libraries = sysconfig.get_paths()["purelib"]
     ours = {"RUNHUE_BASE_URL": stack.api_url, "RUNHUE_API_KEY": stack.api_key, "RUNHUE_RUN_GROUP": OURS}
+    ours |= {"RUNHUE_SILENT": "true"}
     processes = {
         OURS: subprocess.Popen(
             [sys.executable, program],
-            env={"PATH": os.environ["PATH"], "HOME": str(home), "RUNHUE_SILENT": "true", **ours},
+            env={"PATH": os.environ["PATH"], "TMPDIR": tempfile.gettempdir(), "HOME": str(home), **ours},
             cwd=home,
             text=True,
             stdout=subprocess.PIPE,

@@ -14,12 +14,6 @@ from tests.integration.public_api.running import Lab, new_project
 Finished = subprocess.CompletedProcess[str]
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    with Stack.temporary() as running:
-        yield running
-
-
 @pytest.fixture
 def lab(stack: Stack, tmp_path: Path) -> Iterator[Lab]:
     made = Lab(stack, tmp_path)
