@@ -81,7 +81,7 @@ def test_the_readme_logs_and_colors(stack: Stack, api: runhue.Api, tmp_path: Pat
 
 def test_the_sdk_page_logs_reads_and_colors(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
     """A run is logged, read, edited, found by its config and colored as the page has it."""
-    logging, _, _, reading, coloring = snippets("docs/sdk.md")
+    logging, _, _, reading, *_, coloring = snippets("docs/sdk.md")
     run_to_its_end(stack, tmp_path, logging)
     log_x = logging.replace("init(", 'init(id="x", name="first", ').replace(
         "0.01}", '0.02, "optimizer": "adam"}'
@@ -99,7 +99,8 @@ def test_the_sdk_page_logs_reads_and_colors(stack: Stack, api: runhue.Api, tmp_p
 
 def test_the_sdk_page_logs_media_and_charts(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
     """Its media and charts are rows, and files that can be read."""
-    _, media, charts, _, _ = snippets("docs/sdk.md")
+    _, media, charts, *others = snippets("docs/sdk.md")
+    (reading,) = (snippet for snippet in others if "media_keys()" in snippet)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.pt").write_bytes(b"weights")
 
@@ -110,5 +111,9 @@ def test_the_sdk_page_logs_media_and_charts(stack: Stack, api: runhue.Api, tmp_p
     assert run.file("checkpoints/last.pt").read() == b"weights"
     assert {file.path.split("/")[1] for file in run.files("media/")} == {"images", "html", "table", "arrays"}
     until(lambda: {"scene", "embedding"} <= set(run.refresh().summary))
+    until(lambda: {one.state for one in run.media("scene")} == {"ready"})
+    said = run_to_its_end(stack, tmp_path, reading)
+    assert "0 step 0 ready {" in said
+    assert "[] {'0': 'background', '1': 'cat'}" in said
     (drawn,) = api.runs("charts")
     assert {file.path.split("/")[1] for file in drawn.files()} == {"table"}

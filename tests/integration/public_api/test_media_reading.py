@@ -113,11 +113,30 @@ def test_arrays_and_media_in_the_summary(lab: Lab, api: Api, project: str) -> No
     lab.log(project, "r1", [{"loss": 1.0}])
     run = api.run(f"{project}/r1")
     run.summary["tensor"] = values
-    run.summary.update({"nested": {"h": runhue.Histogram([1.0, 2.0, 3.0])}})
+    run.summary.update({"nested": {"h": runhue.Histogram([1.0, 2.0, 3.0]), "t": values}})
 
     by_key = {one.key: one for one in api.run(f"{project}/r1").summary_media()}
-    assert (by_key["nested.h"].kind, by_key["tensor"].kind) == ("histogram", "array")
+    assert {key: one.kind for key, one in by_key.items()} == {
+        "tensor": "array",
+        "nested.h": "histogram",
+        "nested.t": "array",
+    }
     assert np.load(io.BytesIO(by_key["tensor"].read())).tobytes() == values.tobytes()
+
+
+def test_increments_are_one_table(lab: Lab, api: Api, project: str) -> None:
+    """Each log of an incremental table stored its new rows, and reading gives all up to then."""
+    table = runhue.Table(columns=["n"], log_mode="INCREMENTAL")
+    with runhue.init(project, id="r1", settings=lab.settings(), reinit="create_new") as logging:
+        for number in range(3):
+            table.add_data(number)
+            logging.log({"t": table})
+    until(lambda: lab.is_folded(project, "r1"))
+    assert {one.facts["rows"] for one in ready(api, f"{project}/r1", "t")} == {1}
+
+    run = api.run(f"{project}/r1")
+    assert [row["n"] for row in run.table("t").rows()] == [0, 1, 2]
+    assert [row["n"] for row in run.table("t", step=1).rows()] == [0, 1]
 
 
 def test_it_is_the_same_with_asyncio(lab: Lab, api: Api, project: str, tmp_path: Path) -> None:
