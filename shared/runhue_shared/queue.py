@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import redis
 from celery import Celery
+from celery.worker import state
 
 from runhue_shared.messages import Message
 from runhue_shared.settings import settings
@@ -119,6 +120,13 @@ def enqueue(message: Message) -> None:
     except Exception:
         client.delete(mark)
         raise
+
+
+def is_stopping() -> bool:
+    """Whether this process is a worker that was asked to stop and only brings its message to an end."""
+    return any(
+        asked is not None and asked is not False for asked in (state.should_stop, state.should_terminate)
+    )
 
 
 def _mark(message: Message) -> str:

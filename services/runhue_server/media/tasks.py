@@ -18,7 +18,7 @@ from runhue_shared.blobs.store import StoreAway
 from runhue_shared.db import inspections
 from runhue_shared.db.inspections import Waiting
 from runhue_shared.messages import MediaStored
-from runhue_shared.queue import enqueue, handles
+from runhue_shared.queue import enqueue, handles, is_stopping
 from runhue_shared.settings import settings
 from runhue_shared.telemetry import touch_heartbeat
 
@@ -38,6 +38,10 @@ WORK_FOLDER: Final = "inspecting"
 DATABASE_AWAY: Final = (psycopg.OperationalError, psycopg_pool.PoolTimeout)
 
 _log = structlog.get_logger(__name__)
+
+
+class Stopping(Exception):
+    """This worker was asked to stop: others take what it was at."""
 
 
 class Shift:
@@ -73,10 +77,13 @@ class Shift:
         try:
             while self._rest:
                 self._inspect(self._rest.pop())
+                self._while_waiting()
         except (StoreAway, NotStarted) as error:
             _log.warning("inspections_wait", error=str(error))
-            self._notes.give_back(self._rest, TROUBLE_SECONDS)
-            self._rest = []
+            self._give_back(TROUBLE_SECONDS)
+            return 0
+        except Stopping:
+            self._give_back()
             return 0
         finally:
             self._notes.write()
@@ -92,21 +99,28 @@ class Shift:
         except (StoreAway, NotStarted):
             self._notes.give_back([job], TROUBLE_SECONDS)
             raise
+        except Stopping:
+            self._notes.give_back([job])
+            raise
         finally:
             self._current = []
-        self._while_waiting()
 
     def _while_waiting(self) -> None:
         """Say that this process lives and is at it, and leave to others what it has no time for."""
         touch_heartbeat()
-        if time.monotonic() > self._until and self._rest:
-            self._notes.give_back(self._rest)
-            self._rest = []
+        if is_stopping():
+            raise Stopping
+        if time.monotonic() > self._until:
+            self._give_back()
         try:
             self._notes.write_old()
             self._hold()
         except DATABASE_AWAY as error:
             _log.warning("results_wait", error=str(error))
+
+    def _give_back(self, seconds: float = 0.0) -> None:
+        self._notes.give_back(self._rest, seconds)
+        self._rest = []
 
     def _hold(self) -> None:
         jobs = [*self._current, *self._rest]

@@ -152,6 +152,19 @@ def test_kill_of_the_bounded_process(running: Running, slow_png: bytes) -> None:
     assert running.stack.processes["media"] == worker
 
 
+def test_stop_of_the_worker(running: Running, slow_png: bytes) -> None:
+    """A worker that is asked to stop does so at once; the next one takes what it was at, and counts once."""
+    running.put("stopped.png", slow_png + b"1")
+    running.wait_for_work()
+    with psycopg.connect(running.stack.database_url) as connection:
+        running.stack.kill("media", signal.SIGTERM)
+        assert running.becomes(stopped="ready")
+        rows = connection.execute(
+            "SELECT attempts FROM inspection JOIN run_file USING (team_id, sha256) WHERE path ~ 'stopped'"
+        )
+        assert rows.fetchall() == [(1,)]
+
+
 def test_kill_of_postgres(running: Running) -> None:
     """Postgres dies while pictures are looked at: in the end all of them are known."""
     names = [f"many{number}" for number in range(40)]
