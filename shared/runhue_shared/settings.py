@@ -2,8 +2,9 @@
 
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(default=5 * GIBIBYTE, ge=1024)
     blob_grace: float = Field(default=24 * 3600.0, ge=0)
     deleted_run_grace: float = Field(default=7 * 24 * 3600.0, ge=0)
-    usercontent_url: str = ""
+    usercontent_url: str = Field(default="", pattern=r"^(https?://[^/?#@]+/?)?$")
 
     media_seconds: float = Field(default=60.0, gt=0)
     media_memory_bytes: int = Field(default=2 * GIBIBYTE, ge=256 * MEBIBYTE)
@@ -73,6 +74,15 @@ class Settings(BaseSettings):
 
     log_level: str = "info"
     log_json: bool = False
+
+    @field_validator("usercontent_url")
+    @classmethod
+    def _is_apart(cls, url: str, others: ValidationInfo) -> str:
+        """Raises ValueError: it is the server's own origin, which would keep nothing apart."""
+        public = urlsplit(others.data.get("public_url", ""))
+        if url and urlsplit(url).netloc.lower() == public.netloc.lower():
+            raise ValueError("must be another host than that of RUNHUE_PUBLIC_URL")
+        return url.rstrip("/").lower()
 
     @property
     def gateway_url(self) -> str:

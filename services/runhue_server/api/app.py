@@ -38,12 +38,14 @@ from runhue_server.api import (
     routes_uploads,
     routes_workspaces,
 )
+from runhue_server.api.content_apart import ContentApart
 from runhue_server.api.documents import finish
 from runhue_server.api.feed import Feeds
 from runhue_server.api.forward import Forward, gateway_client
 from runhue_server.api.measures import MeasuredRequests, measure_waiting_work
 from runhue_server.api.noticing import Readers
 from runhue_server.api.requests import BoundedBodies, known_parameters_only
+from runhue_server.storage.content import content_routes
 from runhue_server.web import health, problems
 from runhue_server.web.problems import Invalid, problem_response
 from runhue_shared.db.filtering import FILTER_TIMEOUT
@@ -110,11 +112,12 @@ def create_app() -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(known_parameters_only)])
-    app.router.routes.extend(health.health_routes())
+    app.router.routes.extend([*health.health_routes(), *content_routes()])
     app.include_router(routes_server.pages)
     app.add_middleware(BoundedBodies)
     app.add_middleware(MeasuredRequests)
     app.add_middleware(Forward)
+    app.add_middleware(ContentApart)
     measure_waiting_work()
     problems.install(app)
     app.add_exception_handler(InvalidFilter, _filter_refused)

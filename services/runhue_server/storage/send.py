@@ -1,7 +1,8 @@
 """Answering with stored bytes: whole or a range, with headers under which no file can act in a browser."""
 
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -24,6 +25,7 @@ REDIRECT_BYTES = 1024 * 1024
 """Smaller ones are sent by us: a second request would take longer than the bytes."""
 
 REDIRECT_SECONDS = 3600
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 _SHOWN = re.compile(
     r"(image/(?!svg)|audio/|video/|text/(plain|csv|markdown)|application/(json|pdf|x-ndjson))"
@@ -52,9 +54,17 @@ class Unsatisfiable(Exception):
     """The range begins behind the last byte."""
 
 
-async def send_blob(request: Request, blob: Sent, cache: str, *, redirect: bool = False) -> Response:
+async def send_blob(
+    request: Request,
+    blob: Sent,
+    cache: str,
+    *,
+    redirect: bool = False,
+    more: Mapping[str, str] = NO_HEADERS,
+) -> Response:
     """The answer to GET or HEAD: 200, 206, 304, 416, or 307 to the object store.
 
+    `more` are further headers, or others instead of the usual ones.
     Multiple ranges are answered with the whole, which RFC 9110 (section 14.2) leaves to the server.
     A request that carries a key is never redirected: the object store refuses two ways to prove one's right.
 
@@ -62,7 +72,7 @@ async def send_blob(request: Request, blob: Sent, cache: str, *, redirect: bool 
         BytesLost: the store does not have the blob.
         Unavailable: the store is away.
     """
-    headers = _headers(blob, cache)
+    headers = {**_headers(blob, cache), **more}
     if _has(request.headers.get("if-none-match", ""), blob.etag):
         return Response(status_code=304, headers=headers)
     try:

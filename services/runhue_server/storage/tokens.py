@@ -54,7 +54,23 @@ class GetToken(msgspec.Struct, frozen=True, tag="get"):
     expires: int
 
 
-Token = PutToken | GetToken
+class ShowToken(msgspec.Struct, frozen=True, tag="show"):
+    """A blob of a team may be shown in a browser to the app at the origin `app`.
+
+    `network`: whether what it holds may load from other servers. `expires` is Unix seconds.
+    """
+
+    team_id: int
+    sha256: bytes
+    size: int
+    name: str
+    mimetype: str
+    expires: int
+    app: str
+    network: bool
+
+
+Token = PutToken | GetToken | ShowToken
 
 _decoder: msgspec.msgpack.Decoder[Token] = msgspec.msgpack.Decoder(Token)
 
