@@ -52,8 +52,8 @@ def _check_position(line: bytes, format_: str) -> None:
 
 
 def _connected(line: bytes) -> Iterator[tuple[bytes, bytes]]:
-    first, *others = (line[at : at + 5].strip() for at in range(6, min(len(line), 31), 5))
-    for other in others:
+    first = line[6:11].strip()
+    for other in (line[at : at + 5].strip() for at in range(11, min(len(line), 31), 5)):
         if first and other:
             yield min(first, other), max(first, other)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import chain
-from mmap import ACCESS_READ, mmap
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -53,21 +52,21 @@ def read_scene(source: Source) -> Scene:
             `bad_number` or `too_many_points`, with the row's number.
     """
     check_size(source, MAX_BYTES)
-    with source.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        start = _first_sign(content)
-        if content[start : start + 1] == b"[":
-            return Scene(_rows(content, start), [], [], False)
-        return _scene(content)
+    content = source.path.read_bytes()
+    start = _first_sign(content)
+    if content[start : start + 1] == b"[":
+        return Scene(_rows(memoryview(content), start), [], [], False)
+    return _scene(content)
 
 
-def _first_sign(content: mmap) -> int:
+def _first_sign(content: bytes) -> int:
     start = 3 if content[:3] == b"\xef\xbb\xbf" else 0
     while content[start : start + 1] in {b" ", b"\t", b"\n", b"\r"}:
         start += 1
     return start
 
 
-def _scene(content: mmap) -> Scene:
+def _scene(content: bytes) -> Scene:
     try:
         parts = msgspec.json.decode(content, type=_Parts)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -77,11 +76,12 @@ def _scene(content: mmap) -> Scene:
         raise Refused("too_large", f"Boxes and vectors may have {MAX_REST_BYTES:,} bytes of JSON.")
     boxes, vectors = (json_of(bytes(part)) for part in (parts.boxes, parts.vectors))
     points = memoryview(parts.points)
-    rows = _no_rows() if bytes(points[:4]) == b"null" else _rows(points, 0)
+    is_list = bytes(points[:1]) == b"["
+    rows = _rows(points, 0) if is_list else _array(_entries(json_of(bytes(points)), "points"), 0, None)
     return Scene(rows, _entries(boxes, "boxes"), _entries(vectors, "vectors"), True)
 
 
-def _lenient_scene(content: mmap) -> Scene:
+def _lenient_scene(content: bytes) -> Scene:
     """Of a scene with NaN in it, or of no JSON at all: whichever, the reason is found here."""
     if len(content) > MAX_REST_BYTES:
         found = found_in(content[:64])
@@ -90,8 +90,7 @@ def _lenient_scene(content: mmap) -> Scene:
         )
     told = as_object(json_of(content[:]), "A point cloud that is no list")
     _check_type(told.get("type"))
-    points = told.get("points")
-    rows = _array(as_list(points, "The scene's points"), 0, None) if points else _no_rows()
+    rows = _array(_entries(told.get("points"), "points"), 0, None)
     boxes, vectors = (_entries(told.get(name), name) for name in ("boxes", "vectors"))
     return Scene(rows, boxes, vectors, True)
 
@@ -109,7 +108,7 @@ def _no_rows() -> Rows:
     return np.empty((0, 3))
 
 
-def _rows(content: mmap | memoryview, start: int) -> Rows:
+def _rows(content: memoryview, start: int) -> Rows:
     """All rows of the list that begins at `start` and ends with the content."""
     blocks: list[Rows] = []
     count, width = 0, None
@@ -124,27 +123,29 @@ def _rows(content: mmap | memoryview, start: int) -> Rows:
     return np.concatenate(blocks) if blocks else _no_rows()
 
 
-def _pieces(content: mmap | memoryview, at: int) -> Iterator[bytes]:
+def _pieces(content: memoryview, at: int) -> Iterator[bytes]:
     """JSON lists of whole rows. A row of numbers ends with its first bracket; what else comes is no row."""
-    is_more = True
-    while is_more and len(content) - at > _PIECE_BYTES:
+    end = len(content) - _spaces_behind(content)
+    while end - at > _PIECE_BYTES:
         piece = bytes(content[at : at + _PIECE_BYTES])
         cut = piece.rfind(b"]") + 1
         if not cut:
             raise Refused("wrong_shape", f"A row of more than {_PIECE_BYTES:,} bytes is no point.")
         yield b"[" + piece[:cut] + b"]"
         at += cut
-        comma = _comma_before_row(bytes(content[at : at + _MOST_SPACE]))
-        is_more, at = comma > 0, at + comma
+        rest = bytes(content[at : at + _MOST_SPACE]).lstrip()
+        if at + _MOST_SPACE >= end and rest.rstrip() == b"]":
+            return
+        if not rest.startswith(b",") or not rest[1:].lstrip().startswith(b"["):
+            raise Refused("not_json", f"Byte {at:,} is no JSON: a comma and another row were expected.")
+        at += bytes(content[at : at + _MOST_SPACE]).index(b",") + 1
     # The list's own end is in the rest.
-    yield b"[" + bytes(content[at:])
+    yield b"[" + bytes(content[at:end])
 
 
-def _comma_before_row(rest: bytes) -> int:
-    """Bytes up to behind the comma, when a comma and another row come; else 0."""
-    stripped = rest.lstrip()
-    is_more = stripped.startswith(b",") and stripped[1:].lstrip().startswith(b"[")
-    return len(rest) - len(stripped) + 1 if is_more else 0
+def _spaces_behind(content: memoryview) -> int:
+    tail = bytes(content[-_PIECE_BYTES:])
+    return len(tail) - len(tail.rstrip())
 
 
 def _parsed(piece: bytes, count: int) -> list[Any]:
