@@ -44,13 +44,13 @@ class Located(NamedTuple):
     file: StoredFile
 
 
+def is_path(address: str) -> bool:
+    """Whether a text is a path of the run, and no address of a file in an artifact."""
+    return "://" not in address
+
+
 def locate(tx: Transaction, principal: Principal, run_id: int, address: str) -> Located | None:
-    """The file at an address, or at a path of the run; None when it is not there for the key."""
-    if "\0" in address:
-        return None
-    if "://" not in address:
-        found = files_at(tx, principal, Place(run_id), [address]).get(address)
-        return None if found is None else Located(Place(run_id), found)
+    """The file at an address in an artifact; None when it is not there for the key."""
     artifact_id, path = _artifact_at(tx, principal, address)
     if artifact_id is None:
         return None
@@ -94,6 +94,8 @@ def _artifact_at(tx: Transaction, principal: Principal, address: str) -> tuple[i
     """(the artifact, the path in it) of an address; no artifact when the key reaches none."""
     by_client, by_id = _BY_CLIENT.fullmatch(address), _BY_ID.fullmatch(address)
     number: int | None = None
+    if "\0" in address:
+        return None, ""
     if by_client is not None:
         number = artifacts.clients_artifact(tx, [principal.team_id], by_client[1])
     elif by_id is not None:

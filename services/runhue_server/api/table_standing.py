@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from runhue_server.api.resources import run_of
-from runhue_server.api.table_places import Located, locate
+from runhue_server.api.table_places import Located, Place, files_at, is_path, locate
 from runhue_server.api.table_problems import TableAwaited, TableExpired, TableNotReady, TableRefused
 from runhue_server.api.table_values import INCREMENT, LoggedTable, increments, logged_table
 from runhue_server.api.wake import wake
@@ -130,20 +130,36 @@ def _files(tx: Transaction, principal: Principal, run_id: int, logged: LoggedTab
     own = [logged.value.get(name) for name in ("artifact_path", "_latest_artifact_path", "path")]
     before = logged.value.get("previous_increments_paths")
     earlier = before if logged.value.get("_type") == INCREMENT and isinstance(before, list) else []
-    in_run = increments(tx, run_id, logged) if any("://" in str(address) for address in earlier) else {}
-    steps = [[str(address), in_run.get(str(address))] for address in earlier] + [own]
-    return [_first_of(tx, principal, run_id, addresses) for addresses in steps]
+    try:
+        return _located(tx, principal, run_id, [*([address] for address in earlier), own])
+    except Missing:
+        if not any("://" in str(address) for address in earlier):
+            raise
+    # The run has each increment too, without the media in its cells.
+    in_run = increments(tx, run_id, logged)
+    return _located(tx, principal, run_id, [*([one, in_run.get(str(one))] for one in earlier), own])
 
 
-def _first_of(tx: Transaction, principal: Principal, run_id: int, addresses: Sequence[object]) -> Located:
-    """The file at the first address that has one: the artifact's table has cells that the run's lacks.
+def _located(
+    tx: Transaction, principal: Principal, run_id: int, choices: Sequence[Sequence[object]]
+) -> list[Located]:
+    """For each choice the file at the first address that has one.
 
     Raises:
-        Missing: none has.
+        Missing: a choice has none.
     """
-    texts = [address for address in addresses if isinstance(address, str)]
-    for address in texts:
-        found = locate(tx, principal, run_id, address)
-        if found is not None:
-            return found
-    raise Missing([address for address in texts if "://" not in address and "\0" not in address])
+    texts = [[one for one in addresses if isinstance(one, str)] for addresses in choices]
+    place = Place(run_id)
+    in_run = files_at(tx, principal, place, {one for some in texts for one in some if is_path(one)})
+    found: list[Located] = []
+    for some in texts:
+        places = (
+            Located(place, in_run[one]) if one in in_run else locate(tx, principal, run_id, one)
+            for one in some
+            if one in in_run or not is_path(one)
+        )
+        first = next((one for one in places if one is not None), None)
+        if first is None:
+            raise Missing([one for one in some if is_path(one)])
+        found.append(first)
+    return found
