@@ -387,7 +387,12 @@ def log_gallery(client: Any, project: str, run_id: str | None, folder: Path) -> 
     gallery = Gallery(client, folder)
     with client.init(project=project, id=run_id, name="gallery", job_type="gallery") as run:
         for number, one in enumerate(makeable(client.__name__ == "wandb")):
-            run.log({one.key: one.make(gallery), "logged": number})
+            try:
+                value = one.make(gallery)
+            except (TypeError, ValueError) as error:  # an old client, or one beside a new library
+                print(f"skipped {one.key}: {client.__name__} {client.__version__} refuses it: {error}")
+                continue
+            run.log({one.key: value, "logged": number})
             print(f"logged {one.key}")
         if gallery.np is not None:
             _over_steps(gallery, run)

@@ -67,11 +67,13 @@ def test_examples_import_what_our_extras_bring() -> None:
     declared = chain(project["dependencies"], *project["optional-dependencies"].values())
     brought = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in declared}
     sources = packages_distributions()
+    examples = list((ROOT / "examples").rglob("*.py"))
+    ours = {"runhue", *(path.stem for path in examples)}
 
     needed = {
         name
-        for path in (ROOT / "examples").rglob("*.py")
-        for name in imported_by(path.read_text(encoding="utf-8")) - sys.stdlib_module_names - {"runhue"}
+        for path in examples
+        for name in imported_by(path.read_text(encoding="utf-8")) - sys.stdlib_module_names - ours
     }
 
     assert {name for name in needed if not brought & {one.lower() for one in sources.get(name, ())}} == set()
