@@ -10,6 +10,7 @@ from runhue._public_api.media import AsyncMedium, Medium
 from runhue._public_api.nonblocking import AsyncColoringUpdates
 from runhue._public_api.problems import SettingsChanged
 from runhue._public_api.runs import Run, Runs
+from runhue._public_api.tables import AsyncRunTable, RunTable
 from runhue._public_api.workspaces import AsyncWorkspace, Workspace
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "AsyncFile",
     "AsyncMedium",
     "AsyncRun",
+    "AsyncRunTable",
     "AsyncWorkspace",
     "Coloring",
     "ColoringUpdates",
@@ -26,6 +28,7 @@ __all__ = [
     "Medium",
     "Run",
     "RunColor",
+    "RunTable",
     "Runs",
     "SettingsChanged",
     "SettingsInForce",

@@ -149,9 +149,6 @@ def test_media_have_addresses(api: httpx.Client, project: Stored, stored: Callab
 
     cell = page(api, url, columns="image", limit=1).rows[0].cells[0]
 
-    def content(address: str) -> bytes:
-        return httpx.get(f"{api.base_url}{address.lstrip('/')}").content
-
     assert cell["_type"] == "image-file"
     assert cell["url"] != cell["masks"]["m"]["url"]
     assert "thumbnail" in cell
