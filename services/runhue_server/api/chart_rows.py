@@ -35,14 +35,14 @@ class ChartTable(NamedTuple):
     reason: str | None = None
 
 
-def table_of_chart(principal: Principal, run_id: int, key: str, step: int | None) -> ChartTable:
-    """The table under a key at a step of a run, or its last.
+def table_of_chart(principal: Principal, run: tuple[str, str, str], key: str, step: int | None) -> ChartTable:
+    """The table under a key at a step of a run (team, project, id), or its last.
 
     Raises:
         Unavailable: the blob store is away.
     """
     try:
-        standing = standing_of(principal, run_id, key, step, 0)
+        standing = standing_of(principal, run, key, step, 0)
     except TableNotFound as missing:
         return ChartTable("missing", code=missing.code, reason=missing.detail)
     if standing.state != "ready":

@@ -70,7 +70,7 @@ def read_chart(
         if chart is None:
             raise _not_found(key)
         design = design_of(tx, principal, chart.preset)
-    table = table_of_chart(principal, found.id, chart.table_key, step)
+    table = table_of_chart(principal, (team, project, run), chart.table_key, step)
     _check_ready(chart, table)
     return answer(run_chart(chart, design, RunRows(run, found.name, table)))
 
@@ -98,8 +98,8 @@ def read_charts_of_runs(
             raise _not_found(key)
         design = design_of(tx, principal, chart.preset)
     found = [
-        RunRows(run, names[run], table_of_chart(principal, run_id, chart.table_key, step))
-        for run, run_id in ids.items()
+        RunRows(run, names[run], table_of_chart(principal, (team, project, run), chart.table_key, step))
+        for run in ids
     ]
     return answer(runs_chart(chart, design, found))
 
