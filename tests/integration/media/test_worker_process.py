@@ -1,5 +1,6 @@
 """The worker as a process among others: files come in by the API; whatever is killed, nothing is lost."""
 
+import hashlib
 import os
 import re
 import signal
@@ -36,8 +37,8 @@ class Running:
         http.base_url = stack.api_url
         http.headers["Authorization"] = f"Bearer {stack.api_key}"
 
-    def put(self, name: str, content: bytes) -> None:
-        path = f"/api/v1/projects/main/digits/runs/r1/files/media/images/{name}"
+    def put(self, name: str, content: bytes, folder: str = "media/images") -> None:
+        path = f"/api/v1/projects/main/digits/runs/r1/files/{folder}/{name}"
         answer = self._http.put(path, content=content)
         assert answer.status_code == 200, answer.text
 
@@ -108,6 +109,24 @@ def test_put_and_looked_at(running: Running) -> None:
     maps = Path(f"/proc/{running.stack.processes['media']}/maps")
     if maps.exists():
         assert not re.findall(r"/(PIL|pyarrow|av)/", maps.read_text())
+
+
+def test_offered_bytes_that_are_here(running: Running) -> None:
+    """Bytes that came as another file are looked at once a path of media names them."""
+    content = png(seed=77)
+    running.put("weights.bin", content, folder="checkpoints")
+    assert "weights.bin" not in running.states()
+    sender = Sender(running.stack.ingest_url, running.stack.api_key)
+    with sender.http:
+        writer = sender.new_writer()
+        body = {"path": "media/images/offered.png", "size": len(content)}
+        offered = sender.http.post(
+            f"/ingest/v1/writers/{writer}/files",
+            json={**body, "sha256": hashlib.sha256(content).hexdigest()},
+        )
+
+    assert offered.json() == {"stored": True}
+    assert running.becomes(offered="ready")
 
 
 def test_environment_of_the_bounded_process(running: Running) -> None:
