@@ -60,7 +60,7 @@ def test_content_is_there(
 def test_other_name_of_the_loopback(
     api: httpx.Client, stranger: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Programs with a key work under both names; a browser is sent to the app's, and nothing is done there."""
+    """Programs with a key work under both names; a browser is sent to the app's name."""
     be(monkeypatch, "http://127.0.0.1:8080")
     other = {"Host": "localhost:8080"}
 
