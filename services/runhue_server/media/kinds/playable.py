@@ -19,6 +19,7 @@ _DECODING_SHARE: Final = 4
 
 MAX_FRAMES: Final = 20_000
 _UNIT: Final = Fraction(1, 1000)
+_LAST_SECOND: Final = 10**6
 _SOUND_RATE: Final = 48_000
 _FROM_CODEC: Final = {"deadline": "realtime", "cpu-used": "6", "crf": "34", "b": "0", "g": "120"}
 
@@ -114,8 +115,8 @@ class _Transcoding:
         return self._made.add_stream("libopus", rate=_SOUND_RATE, layout="stereo")
 
     def _add_picture(self, frame: Any) -> None:  # av.VideoFrame
-        if frame.time is None:
-            raise _Unplayable("its frames have no times")
+        if frame.time is None or not abs(frame.time) <= _LAST_SECOND:
+            raise _Unplayable("its frames have no times that could be kept")
         at = max(round(frame.time * 1000), self._last + 1)
         frame = _upright(frame).reformat(*self._size, format="yuv420p", interpolation="BILINEAR")
         frame.pts, frame.time_base = at, _UNIT
