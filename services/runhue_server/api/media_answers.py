@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from runhue_server.api.answers import decode_document
-from runhue_server.api.media_addresses import address_of
+from runhue_server.api.media_addresses import Viewer, address_of
 from runhue_server.api.media_items import Value, path_in
 from runhue_server.api.media_pages import Found
 from runhue_server.api.media_setting_answers import DELIMITER
@@ -37,22 +37,23 @@ class _Known:
     """All that is known of a page's files."""
 
     team_id: int
+    viewer: Viewer
     files: Mapping[tuple[int, str], FileAt]
     inspections: Mapping[tuple[bytes, str], Inspection]
     renditions: Mapping[tuple[bytes, str], Mapping[str, Made]]
     labels: Mapping[tuple[int, str, str], Any]
 
 
-def media_answers(team_id: int, found: Sequence[Found]) -> list[JsonObject]:
+def media_answers(team_id: int, found: Sequence[Found], viewer: Viewer) -> list[JsonObject]:
     """The items with their states, facts and addresses; has inspected what nobody looked at yet.
 
     Takes as many statements for a hundred items as for one.
     """
-    known = _known(team_id, found)
+    known = _known(team_id, found, viewer)
     return [_answer(known, one) for one in found]
 
 
-def _known(team_id: int, found: Sequence[Found]) -> _Known:
+def _known(team_id: int, found: Sequence[Found], viewer: Viewer) -> _Known:
     named = [file for one in found for file in _files_of(one)]
     places = {(file.run_id, file.path) for file in named}
     with db.transaction() as tx:
@@ -66,7 +67,7 @@ def _known(team_id: int, found: Sequence[Found]) -> _Known:
         labels = media_index.class_labels(tx, {one.run_id for one in found}, _label_keys(found))
     if woken:
         wake(MediaStored())
-    return _Known(team_id, files, looked, made, labels)
+    return _Known(team_id, viewer, files, looked, made, labels)
 
 
 def _files_of(found: Found) -> Iterator[_Named]:
@@ -203,19 +204,19 @@ def _file(known: _Known, named: _Named) -> JsonObject:
         "state": "waiting" if looked is None else looked.state,
         "code": None if looked is None else looked.code,
         "reason": None if looked is None else looked.reason,
-        "url": address_of(known.team_id, file.sha256, file.size, named.path, file.mimetype),
+        "url": address_of(known.team_id, file.sha256, file.size, named.path, file.mimetype, known.viewer),
         "facts": None if looked is None or looked.facts is None else decode_document(looked.facts),
         "renditions": {
-            one.name: _rendition(known.team_id, one, name) for one in known.renditions.get(place, {}).values()
+            one.name: _rendition(known, one, name) for one in known.renditions.get(place, {}).values()
         },
     }
 
 
-def _rendition(team_id: int, made: Made, name: str) -> JsonObject:
+def _rendition(known: _Known, made: Made, name: str) -> JsonObject:
     ending = made.mimetype.rpartition("/")[2].partition("+")[0]
     file_name = f"{name}.{made.name}.{ending}"
     return {
-        "url": address_of(team_id, made.made, made.size, file_name, made.mimetype),
+        "url": address_of(known.team_id, made.made, made.size, file_name, made.mimetype, known.viewer),
         "mimetype": made.mimetype,
         "size": made.size,
     }

@@ -61,7 +61,9 @@ class MediaFile(Answer):
     )
     code: str | None = Field(description="why it is refused")
     reason: str | None
-    url: str | None = Field(description="path on this server that reads the bytes without a key, for a day")
+    url: str | None = Field(
+        description="where a browser reads the bytes, for a day: an address, or a path of this server"
+    )
     facts: dict[str, Any] | None = Field(description="what is known of the bytes, by kind: docs/media.md")
     renditions: dict[str, Rendition]
 

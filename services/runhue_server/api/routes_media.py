@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from runhue_server.api.answers import answer
 from runhue_server.api.documents import errors
+from runhue_server.api.media_addresses import Viewer
 from runhue_server.api.media_answers import media_answers
 from runhue_server.api.media_items import items_of, media_in
 from runhue_server.api.media_pages import EVER, Asked, Found, page_of, steps_of
@@ -15,7 +17,7 @@ from runhue_server.api.models_media import Media, MediaKeys, MediaSteps, Summary
 from runhue_server.api.resources import ProjectName, Reader, RunId, TeamName, project_of, run_of
 from runhue_server.api.run_answers import JsonObject
 from runhue_shared import db
-from runhue_shared.db import documents, history
+from runhue_shared.db import documents, history, project_settings
 from runhue_shared.db.history import RunMetric
 from runhue_shared.series.values import OTHER
 
@@ -89,6 +91,7 @@ def read_media_steps(
     "/media", response_model=Media, responses=errors(404), summary="Media of one key, of several runs"
 )
 def read_media(
+    request: Request,
     principal: Reader,
     team: TeamName,
     project: ProjectName,
@@ -101,10 +104,12 @@ def read_media(
     after: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
     with db.snapshot() as tx:
-        ids = runs_named(tx, project_of(tx, principal, team, project), run_names)
+        project_id = project_of(tx, principal, team, project)
+        viewer = Viewer(request, project_settings.read(tx, project_id).html_network)
+        ids = runs_named(tx, project_id, run_names)
         asked = Asked(ids, key, from_step, to_step, index)
         found, following = page_of(tx, asked, limit, after)
-    return answer({"media": media_answers(principal.team_id, found), "next": following})
+    return answer({"media": media_answers(principal.team_id, found, viewer), "next": following})
 
 
 @router.get(
@@ -113,9 +118,13 @@ def read_media(
     responses=errors(404),
     summary="Media in the run's summary",
 )
-def read_summary_media(principal: Reader, team: TeamName, project: ProjectName, run: RunId) -> Response:
+def read_summary_media(
+    request: Request, principal: Reader, team: TeamName, project: ProjectName, run: RunId
+) -> Response:
     with db.snapshot() as tx:
+        project_id = project_of(tx, principal, team, project)
+        viewer = Viewer(request, project_settings.read(tx, project_id).html_network)
         run_id = run_of(tx, principal, team, project, run).id
         summary = documents.summary_of_run(tx, run_id)
     found = [Found(run, run_id, key, None, item) for key, item in media_in(summary)]
-    return answer({"media": media_answers(principal.team_id, found[:MAX_IN_SUMMARY])})
+    return answer({"media": media_answers(principal.team_id, found[:MAX_IN_SUMMARY], viewer)})

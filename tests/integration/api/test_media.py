@@ -58,8 +58,11 @@ def test_an_item_is_what_was_logged_and_what_is_known(api: httpx.Client, project
     assert (item.path, item.sha256, item.size, item.facts) == (value["path"], sha256, 5, {"width": 300})
     assert item.value == value
     assert item.url is not None
+    assert "/content/" in item.url
+    assert api.get(item.url).content == b"image"
     thumbnail = item.renditions["thumbnail"]
     assert (thumbnail.mimetype, thumbnail.size) == ("image/webp", 5)
+    assert api.get(thumbnail.url).content == b"small"
     layer, group = item.masks["gt"], item.boxes["found"]
     assert (layer.state, layer.facts, layer.labels) == (
         "ready", {"classes": [{"id": 0, "pixels": 4}]}, {"0": "road"},
