@@ -73,6 +73,15 @@ def test_the_sound_goes_along() -> None:
     assert copy["duration"] == pytest.approx(1, abs=0.1)
 
 
+def test_sound_that_nobody_can_decode_is_left_out() -> None:
+    """A video whose sound is of an unknown codec is shown without it."""
+    content = clip_with_sound("webm", *VP8, "-c:a", "libopus").replace(b"A_OPUS", b"A_NONE")
+
+    found = look("video", "webm", content).facts
+
+    assert (found["audio"], found["frames"]) == (None, 10)
+
+
 def test_too_much_to_encode_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A video beyond the bound keeps its facts and poster, and says why there is no copy."""
     monkeypatch.setattr(playable, "MAX_ENCODED_PIXELS", 64 * 48 * 9)

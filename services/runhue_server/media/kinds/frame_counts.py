@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
 from runhue_server.media.contract import Refused
-from runhue_server.media.kinds.containers import Opened, packets
+from runhue_server.media.kinds.containers import Opened, codec_of, packets
 
 MAX_FRAMES: Final = 1_000_000
 _MAX_PACKETS: Final = 4 * MAX_FRAMES
@@ -26,8 +26,10 @@ class Counted(NamedTuple):
 class _Times:
     """When the packets of one stream are shown, in the stream's own units."""
 
-    def __init__(self, unit: Fraction) -> None:
-        self.unit = unit
+    def __init__(self, stream: Any) -> None:  # av's stream
+        self.unit = stream.time_base or Fraction(0)
+        # A stream without a decoder has no codec either; sound may be such a one.
+        self._is_vp8 = stream.codec_context is not None and codec_of(stream) == "vp8"
         self.count = 0
         self.shown = 0
         self.first: int | None = None
@@ -36,7 +38,7 @@ class _Times:
 
     def add(self, packet: Any) -> None:  # av.Packet
         self.count += 1
-        self.shown += _is_shown(packet)
+        self.shown += _is_shown(packet, self._is_vp8)
         if packet.pts is None:
             return
         self.first = packet.pts if self.first is None else min(self.first, packet.pts)
@@ -60,7 +62,7 @@ def count_frames(file: Opened, stream: Any) -> Counted:  # av.VideoStream
         Refused: `damaged`, `truncated` or `too_many_frames`.
     """
     streams = (stream, *file.file.streams.audio[:1])
-    times = {one.index: _Times(one.time_base or Fraction(0)) for one in streams}
+    times = {one.index: _Times(one) for one in streams}
     count = 0
     for packet in packets(file, *streams):
         if packet.pts is None and not packet.size:
@@ -77,9 +79,9 @@ def count_frames(file: Opened, stream: Any) -> Counted:  # av.VideoStream
     return Counted(found.shown, None if seconds is None else float(seconds))
 
 
-def _is_shown(packet: Any) -> bool:  # av.Packet
+def _is_shown(packet: Any, is_vp8: bool) -> bool:  # av.Packet
     """False for what an edit list cuts off, and for VP8's hidden frames (RFC 6386, 9.1)."""
-    if packet.stream.name == "vp8" and packet.size:
+    if is_vp8 and packet.size:
         return bool(memoryview(packet)[0] & 16)
     return not packet.is_discard
 
