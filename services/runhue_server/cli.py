@@ -264,6 +264,22 @@ def _resume_partition(part: int) -> None:
     click.echo(f"partition {part} {'goes on' if was_stopped else 'was not stopped'}")
 
 
+@server_commands.command("gc")
+@click.option("--dry-run", is_flag=True, help="Say what would go; nothing does.")
+def gc(dry_run: bool) -> None:
+    """Remove stored bytes that nothing names any more.
+
+    The sweeper does so by itself, bit by bit; this goes through all of them at once. What was touched within
+    RUNHUE_BLOB_GRACE stays. RUNHUE_DATABASE_URL and RUNHUE_BLOB_URL or RUNHUE_DATA_DIR name the server's.
+    """
+    _run(lambda: _collect_garbage(dry_run=dry_run))
+
+
+def _collect_garbage(*, dry_run: bool) -> None:
+    for what, (blobs, size) in roles.collect_garbage(dry_run=dry_run):
+        click.echo(f"{'would remove' if dry_run else 'removed'} {blobs} {what}, {size} bytes")
+
+
 @server_commands.command()
 @click.argument("name", type=click.Choice([*sorted(roles.APPS), "worker"]))
 @click.option("--port", type=PORT, default=None, help="Port of the service on this machine.")

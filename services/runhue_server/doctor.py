@@ -9,6 +9,7 @@ import redis
 from runhue._cli.checks import Check
 from runhue_server.embedded.errors import EvictionPolicyError, StackError
 from runhue_server.embedded.redis import check_policy
+from runhue_server.storage.origins import content_of, origin_of
 from runhue_shared.db import Transaction, diagnosis
 from runhue_shared.settings import settings
 
@@ -23,6 +24,18 @@ def server_machine_checks() -> Iterator[Check]:
     """Postgres, its schema and its inbox; Redis, its policy and its queues."""
     yield from postgres_checks(settings().database_url)
     yield from redis_checks(settings().redis_url)
+    yield content_check(settings().public_url)
+
+
+def content_check(public_url: str) -> Check:
+    """Whether browsers get what users log from another origin than the app's."""
+    app = origin_of(public_url)
+    content = content_of(app)
+    if app == content:
+        found = f"pages that any team logs are on the app's own origin ({app or 'its address'}), in a sandbox"
+        return Check("content origin", "warning", found, "name another host with RUNHUE_USERCONTENT_URL")
+    shared = " for all teams, each page in a sandbox of its own"
+    return Check("content origin", "ok", f"{content}, apart from {app}{shared}")
 
 
 def postgres_checks(url: str) -> Iterator[Check]:

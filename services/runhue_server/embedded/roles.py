@@ -176,6 +176,31 @@ def migrate() -> list[str]:
     return applied
 
 
+def collect_garbage(*, dry_run: bool) -> "list[tuple[str, tuple[int, int]]]":
+    """Remove stored bytes that nothing names, or say what would go: (what, (how many, bytes)).
+
+    Raises:
+        StackError: the database or the blob store is away.
+    """
+    import psycopg
+
+    from runhue_server.storage import garbage
+    from runhue_shared import db
+    from runhue_shared.blobs.store import StoreAway
+    from runhue_shared.settings import settings
+
+    grace = settings().blob_grace
+    unnamed, nameless = (
+        (garbage.unnamed, garbage.nameless) if dry_run else (garbage.collect_all, garbage.remove_nameless)
+    )
+    try:
+        return [("blobs that nothing names", unnamed(grace)), ("blobs that no row knows", nameless(grace))]
+    except (psycopg.OperationalError, StoreAway) as error:
+        raise StackError(f"bytes are removed with database and blob store at hand only: {error}") from error
+    finally:
+        db.close_pool()
+
+
 def resume_partition(part: int) -> bool:
     """Let a stopped partition of the inbox be folded again; False when it was not stopped."""
     from runhue_shared import db
