@@ -3,7 +3,9 @@
 import asyncio
 import math
 from typing import Any
+from urllib.parse import urljoin
 
+import httpx
 import numpy as np
 import pytest
 
@@ -43,7 +45,8 @@ def test_values_come_back_exactly(lab: Lab, api: Api, project: str) -> None:
     assert repr(read) == repr(ROWS)
     cell = next(table.rows(["image"]))["image"]
     assert (cell["caption"], cell["width"]) == ("black", 300)
-    assert cell["url"].startswith("/")
+    content = httpx.get(urljoin(lab.stack.api_url, cell["url"])).content
+    assert content.startswith(b"\x89PNG")
 
 
 def test_rows_are_filtered_and_sorted_in_pages(lab: Lab, api: Api, project: str) -> None:
