@@ -31,8 +31,12 @@ def content_check(public_url: str) -> Check:
     """Whether browsers get what users log from another origin than the app's."""
     app = origin_of(public_url)
     content = content_of(app)
+    if not content:
+        return Check(
+            "content origin", "ok", "on this machine apart from the app's; RUNHUE_PUBLIC_URL is not set"
+        )
     if app == content:
-        found = f"pages that any team logs are on the app's own origin ({app or 'its address'}), in a sandbox"
+        found = f"pages that any team logs are on the app's own origin ({app}), in a sandbox"
         return Check("content origin", "warning", found, "name another host with RUNHUE_USERCONTENT_URL")
     shared = " for all teams, each page in a sandbox of its own"
     return Check("content origin", "ok", f"{content}, apart from {app}{shared}")

@@ -312,8 +312,8 @@ def _resolved(
             files.append(File(path, md5, *known[md5]))
         else:
             missing.append(path)
-    # They are named in a later transaction.
-    blobs.touch(tx, owner.team_id, {file.sha256 for file in files})
+    # Only the uploaded ones are named already; the others will be in a later transaction.
+    blobs.touch(tx, owner.team_id, {sha256 for sha256, _ in known.values()})
     return files, missing
 
 

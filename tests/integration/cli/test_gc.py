@@ -41,6 +41,7 @@ def test_gc(server_settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("public", "usercontent", "state"),
     [
+        ("", "", "ok"),
         ("http://127.0.0.1:8080", "", "ok"),
         ("https://runhue.example.org", "", "warning"),
         ("https://runhue.example.org", "https://content.example.net", "ok"),
