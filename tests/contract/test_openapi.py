@@ -154,4 +154,4 @@ def test_every_call_of_the_contract_is_there(document: Document, call: str) -> N
 
 def test_no_call_is_beside_the_contract(document: Document) -> None:
     """Nothing is served that docs/api.md does not name."""
-    assert len(operations(document)) == 50
+    assert len(operations(document)) == 72
