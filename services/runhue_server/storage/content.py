@@ -22,6 +22,8 @@ ACTIVE = frozenset({"text/html", "application/xhtml+xml", "image/svg+xml"})
 """Types that can hold scripts, and are shown all the same."""
 
 INERT_POLICY = "sandbox; default-src 'none'"
+SANDBOX = "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox"
+"""Links of logged HTML open in a tab of their own, which then is like any other; never allow-same-origin."""
 _SOURCES: tuple[tuple[str, list[str]], ...] = (
     ("script-src", ["'unsafe-inline'", "'unsafe-eval'"]),
     ("style-src", ["'unsafe-inline'"]),
@@ -111,7 +113,7 @@ def active_policy(app: str, *, network: bool) -> str:
     sources = [" ".join([name, *(own + wider or ["'none'"])]) for name, own in _SOURCES]
     framed = app or "'self'"
     fixed = ["form-action 'none'", "base-uri 'none'", f"frame-ancestors {framed}"]
-    return "; ".join(["sandbox allow-scripts", "default-src 'none'", *sources, *fixed])
+    return "; ".join([SANDBOX, "default-src 'none'", *sources, *fixed])
 
 
 def _sharing(app: str, content: str) -> dict[str, str]:
