@@ -24,7 +24,8 @@ PAGE = b"<script>parent.document.cookie</script>"
 APP = "https://runhue.example.org"
 APART = "https://runhue-content.example.net"
 ACTIVE = (
-    "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval';"
+    "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
+    " script-src 'unsafe-inline' 'unsafe-eval';"
     " style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:;"
     " connect-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors https://runhue.example.org"
 )
@@ -93,7 +94,8 @@ def test_network_when_the_project_allows(apart: None, http: httpx.Client, run: L
     answer = get(http, shown(run, PAGE, "a.html", "text/html", network=True))
 
     assert answer.headers["content-security-policy"] == (
-        "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' https:;"
+        "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
+        " script-src 'unsafe-inline' 'unsafe-eval' https:;"
         " style-src 'unsafe-inline' https:; img-src data: blob: https:; media-src data: blob: https:;"
         " font-src data: https:; connect-src https:; form-action 'none'; base-uri 'none';"
         f" frame-ancestors {APP}"
