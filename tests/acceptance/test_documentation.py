@@ -65,7 +65,7 @@ def first_lines(stack: Stack, folder: Path, code: str, count: int) -> list[str]:
 
 def test_the_readme_logs_and_colors(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
     """Its training loop makes runs; its watch prints six buckets with their colors."""
-    training, watching = snippets("README.md")
+    training, _, watching = snippets("README.md")
     for _ in range(2):
         run_to_its_end(stack, tmp_path, training)
     until(lambda: [run.last_step for run in api.runs("basic-intro")] == [7, 7])
@@ -77,6 +77,18 @@ def test_the_readme_logs_and_colors(stack: Stack, api: runhue.Api, tmp_path: Pat
 
     assert re.fullmatch(r"Min - [\d.]+ #[0-9a-fA-F]{6}", lines[0])
     assert re.fullmatch(r"[\d.]+ - Max #[0-9a-fA-F]{6}", lines[5])
+
+
+def test_the_readme_logs_media(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
+    """Its image, histogram and table are there, looked at, and the table is read back in order."""
+    _, media, _ = snippets("README.md")
+    run_to_its_end(stack, tmp_path, media)
+
+    (run,) = api.runs("gallery")
+    until(lambda: [one.state for key in ("example", "table") for one in run.media(key)] == ["ready"] * 2)
+    (image,) = run.media("example")
+    assert (image.caption, list(image.boxes)) == ("one", ["predictions"])
+    assert [row["score"] for row in run.table("table").rows(sort=["-score"])] == [0.75, 0.5]
 
 
 def test_the_sdk_page_logs_reads_and_colors(stack: Stack, api: runhue.Api, tmp_path: Path) -> None:
