@@ -20,8 +20,8 @@ demo: $(VENV)/.demo ## start everything, log 60 real runs (six by wandb), color 
 up: $(VENV)/.local ## start the stack on ./runhue-data and stay; Ctrl-C stops it
 	$(BIN)/runhue up
 
-test: $(VENV)/.dev ## every test, with real servers and processes; WORKERS=n sets how many run at once
-	$(BIN)/python -m pytest -q --numprocesses "$(or $(WORKERS),3)" --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.dev ## every test but the long suite, with real servers and processes; WORKERS=n sets how many run at once
+	$(BIN)/python -m pytest -q -m "not soak" --numprocesses "$(or $(WORKERS),3)" --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## ruff, format, mypy strict, import contracts
 	$(BIN)/ruff check .
@@ -33,7 +33,8 @@ format: $(VENV)/.dev ## write what `make check` asks for, where a tool can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/.dev ## long fault schedule; SEED=n repeats one, MINUTES=n sets its length
+soak: $(VENV)/.dev ## the long suite: a real S3 server (Debian, as root), then faults; SEED=n, MINUTES=n
+	$(BIN)/python -m pytest -q -m soak
 	$(BIN)/python -m tests.faults --seed "$(or $(SEED),random)" --minutes "$(or $(MINUTES),20)"
 
 bench: $(VENV)/.dev ## one benchmark, e.g. `make bench NAME=p2`; no NAME lists them
