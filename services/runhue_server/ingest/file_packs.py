@@ -15,7 +15,7 @@ from runhue_server.ingest.files import FileOffer, check, target_of
 from runhue_server.intake import liveness
 from runhue_server.intake.problems import Malformed
 from runhue_server.storage.problems import HashMismatch, store_answers
-from runhue_server.storage.targets import settle
+from runhue_server.storage.targets import name_blob, note_stored
 from runhue_server.web.json_text import holds_lone_surrogate
 from runhue_server.web.problems import Problem
 from runhue_shared import db
@@ -113,9 +113,14 @@ def store_pack(
         if isinstance(outcome, StoredBlob)
     }
     with store_answers(), db.transaction() as tx:
-        # By hash: packs with the same bytes wait for each other, never in a circle.
-        for outcome, target in sorted(named.values(), key=operator.itemgetter(0)):
-            settle(tx, sender.team_id, target, outcome)
+        # First by hash, then by path: packs with the same bytes, or the same paths of a run to which several
+        # write, wait for each other, never in a circle.
+        noted = {
+            stored.sha256: note_stored(tx, sender.team_id, stored)
+            for stored in sorted({stored for stored, _ in named.values()})
+        }
+        for _, (stored, target) in sorted(named.items(), key=operator.itemgetter(0)):
+            name_blob(tx, sender.team_id, target, noted[stored.sha256])
     return PackAnswer([_answer(outcome) for outcome in kept]), seen
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from runhue_server.storage import uploads
 from runhue_server.storage.problems import FileTooLarge, PartsMissing, UploadNotFound, store_answers
@@ -20,7 +21,14 @@ from runhue_server.web.problems import Unavailable
 from runhue_shared import db
 from runhue_shared.blobs.configured import blob_store
 from runhue_shared.blobs.spool import Spool
-from runhue_shared.blobs.store import ANYTHING, Expected, StoredBlob, TooManyBytes, WrongBytes
+from runhue_shared.blobs.store import (
+    ANYTHING,
+    BytesMissing,
+    Expected,
+    StoredBlob,
+    TooManyBytes,
+    WrongBytes,
+)
 from runhue_shared.db import blobs, part_uploads
 from runhue_shared.db.part_uploads import Part, PartUpload
 from runhue_shared.settings import MEBIBYTE, settings
@@ -39,6 +47,7 @@ LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 NAMED_MISSING = 100
 
+_log = structlog.get_logger(__name__)
 _target_decoder = msgspec.json.Decoder(Target)
 _expected_decoder = msgspec.json.Decoder(Expected)
 
@@ -155,7 +164,7 @@ def complete(team_id: int, upload_id: str) -> bytes:
 
     Raises:
         UploadNotFound: the team has no such upload.
-        PartsMissing: not all parts have come.
+        PartsMissing: not all parts have come, or the store lost one.
         HashMismatch: the parts are not those of the announced file; all are to come again.
         Unavailable: somebody else is at it, or the store is away.
         RunDeleted: the run is not there any more.
@@ -204,13 +213,17 @@ def _taken(tx: db.Transaction, team_id: int, upload_id: str) -> tuple[PartUpload
     parts = part_uploads.parts(tx, upload_id)
     missing = _progress(upload, parts).missing
     if missing:
-        raise PartsMissing(
-            f"{len(missing)} parts of the file have not come",
-            field="parts",
-            fix="send them, then complete the upload again",
-            missing=missing[:NAMED_MISSING],
-        )
+        raise _missing(missing)
     return upload, parts
+
+
+def _missing(numbers: Sequence[int]) -> PartsMissing:
+    return PartsMissing(
+        f"{len(numbers)} parts of the file have not come",
+        field="parts",
+        fix="send them, then complete the upload again",
+        missing=numbers[:NAMED_MISSING],
+    )
 
 
 def _together(upload: PartUpload, parts: Sequence[Part]) -> StoredBlob:
@@ -218,7 +231,7 @@ def _together(upload: PartUpload, parts: Sequence[Part]) -> StoredBlob:
     with store_answers():
         try:
             with Spool(store.spool_directory) as spool:
-                for piece in _while_taken(upload.id, _pieces(upload.team_id, parts)):
+                for piece in _while_taken(upload.id, _pieces(upload, parts)):
                     spool.write(piece)
                     if spool.digests.size > settings().max_file_bytes:
                         raise TooManyBytes(settings().max_file_bytes)
@@ -229,9 +242,15 @@ def _together(upload: PartUpload, parts: Sequence[Part]) -> StoredBlob:
             raise
 
 
-def _pieces(team_id: int, parts: Iterable[Part]) -> Iterator[bytes]:
+def _pieces(upload: PartUpload, parts: Iterable[Part]) -> Iterator[bytes]:
     for part in parts:
-        yield from blob_store().read(team_id, part.sha256)
+        try:
+            yield from blob_store().read(upload.team_id, part.sha256)
+        except BytesMissing:
+            _log.exception("part_lost", upload=upload.id, part=part.number, sha256=part.sha256.hex())
+            with db.transaction() as tx:
+                part_uploads.drop_part(tx, upload.id, part)
+            raise _missing([part.number]) from None
 
 
 def _while_taken(upload_id: str, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -55,7 +55,15 @@ def settle(tx: Transaction, team_id: int, target: Target, stored: StoredBlob) ->
         UploadNotFound: it was a part, and its upload was given up.
         RemovedMeanwhile: send the bytes again.
     """
-    blob = note_stored(tx, team_id, stored)
+    name_blob(tx, team_id, target, note_stored(tx, team_id, stored))
+
+
+def name_blob(tx: Transaction, team_id: int, target: Target, blob: Blob) -> None:
+    """Have bytes that this transaction noted be what they are to become. Idempotent.
+
+    Raises:
+        RunDeleted, UploadNotFound: as `settle`.
+    """
     match target:
         case BlobOnly():
             pass

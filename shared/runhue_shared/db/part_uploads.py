@@ -109,18 +109,28 @@ def keep_taken(tx: Transaction, upload_id: str, lease: float) -> None:
 
 def finish(tx: Transaction, upload_id: str, sha256: bytes) -> bool:
     """The whole is stored; its parts are of no more use. False when the upload was given up."""
-    tx.execute("DELETE FROM part_upload_part WHERE upload_id = %s", (upload_id,))
+    # The upload first, as `keep_part`: whoever puts a part again waits then, never both for each other.
     done = tx.execute(
         "UPDATE part_upload SET stored = %s, taken_until = NULL, touched_at = now() WHERE id = %s",
         (sha256, upload_id),
     )
+    tx.execute("DELETE FROM part_upload_part WHERE upload_id = %s", (upload_id,))
     return done.rowcount == 1
 
 
 def drop_parts(tx: Transaction, upload_id: str) -> None:
     """The parts are not those of the file: all are to come again."""
-    tx.execute("DELETE FROM part_upload_part WHERE upload_id = %s", (upload_id,))
     tx.execute("UPDATE part_upload SET taken_until = NULL WHERE id = %s", (upload_id,))
+    tx.execute("DELETE FROM part_upload_part WHERE upload_id = %s", (upload_id,))
+
+
+def drop_part(tx: Transaction, upload_id: str, part: Part) -> None:
+    """The part's bytes are not there any more: it is to come again, unless it just did with other bytes."""
+    tx.execute("UPDATE part_upload SET taken_until = NULL WHERE id = %s", (upload_id,))
+    tx.execute(
+        "DELETE FROM part_upload_part WHERE (upload_id, number, sha256) = (%s, %s, %s)",
+        (upload_id, part.number, part.sha256),
+    )
 
 
 def remove(tx: Transaction, team_id: int, upload_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from runhue_shared import db
 from runhue_shared.db import run_files
 from tests.integration.ingest.sender import Sender
+from tests.waiting import eventually
 
 CONTENTS = {f"media/images/{number}.png": b"picture %d" % (number % 3) for number in range(5)}
 
@@ -50,6 +52,30 @@ def test_all_files_of_a_pack_are_stored_and_named(sender: Sender) -> None:
         assert answer.json() == {"files": [{"stored": True}] * len(CONTENTS)}
 
     assert stored() == {path: hashlib.sha256(content).hexdigest() for path, content in CONTENTS.items()}
+
+
+def test_packs_of_several_processes_for_the_same_paths(sender: Sender) -> None:
+    """Files are named in the order of their paths, whatever their hashes: packs never wait in a circle."""
+    writer = sender.new_writer()
+    first, second = sorted((b"1", b"2"), key=lambda content: hashlib.sha256(content).digest())
+    contents = {"a.txt": second, "b.txt": first}
+    body = packed(offers(contents), b"".join(contents.values()))
+    send(sender, writer, body)
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as tx:
+            lock = "SELECT FROM run_file WHERE path = %s FOR UPDATE"
+            tx.execute(lock, ("a.txt",))
+            answer = pool.submit(send, sender, writer, body)
+            assert eventually(somebody_waits)
+            assert tx.execute(f"{lock} SKIP LOCKED", ("b.txt",)).rowcount == 1
+
+        assert answer.result(30).json() == {"files": [{"stored": True}] * 2}
+
+
+def somebody_waits() -> bool:
+    with db.transaction() as tx:
+        return tx.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0
 
 
 def test_a_refused_file_does_not_stop_the_others(sender: Sender) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from runhue_server.storage import garbage, parts, tokens, uploads
@@ -22,13 +23,14 @@ from runhue_server.storage.targets import RunFileAt
 from runhue_server.web.problems import Unavailable
 from runhue_shared import db
 from runhue_shared.blobs.configured import blob_store
-from runhue_shared.blobs.store import BytesMissing, Expected
-from runhue_shared.db import part_uploads, run_files
+from runhue_shared.blobs.store import Expected, StoreAway
+from runhue_shared.db import blobs, part_uploads, run_files
 from runhue_shared.db.part_uploads import PartUpload
 from runhue_shared.settings import GIBIBYTE, MEBIBYTE, Settings
 from tests.integration.storage.bucket import Bucket
 from tests.integration.storage.logged_run import LoggedRun
 from tests.integration.storage.server_process import server_process
+from tests.waiting import eventually
 
 CONTENT = os.urandom(4_500)
 PART_BYTES = 1_000
@@ -244,14 +246,65 @@ def test_fault_in_between(http: httpx.Client, run: LoggedRun, monkeypatch: pytes
     put_all(http, upload)
     with monkeypatch.context() as broken:
 
-        def lose(*_arguments: object) -> None:
-            raise BytesMissing("gone for a moment")
+        def fail(*_arguments: object) -> None:
+            raise StoreAway("for a moment")
 
-        broken.setattr(type(blob_store()), "read", lose)
-        with pytest.raises(Exception, match="not in the blob store"):
+        broken.setattr(type(blob_store()), "read", fail)
+        with pytest.raises(Unavailable, match="not reachable"):
             parts.complete(run.team_id, upload.id)
 
     assert parts.complete(run.team_id, upload.id) == hashlib.sha256(CONTENT).digest()
+
+
+def test_lost_part(http: httpx.Client, run: LoggedRun) -> None:
+    """A part whose bytes the store lost is asked for again; the others stay."""
+    upload = begin(run)
+    put_all(http, upload)
+    blob_store().delete(run.team_id, hashlib.sha256(part_of(CONTENT, 3)).digest())
+
+    with pytest.raises(PartsMissing):
+        parts.complete(run.team_id, upload.id)
+
+    assert parts.progress(run.team_id, upload.id).missing == [3]
+    put_all(http, upload)
+    assert parts.complete(run.team_id, upload.id) == hashlib.sha256(CONTENT).digest()
+    assert read(run) == CONTENT
+
+
+@pytest.mark.parametrize("end", ["finish", "drop_parts"])
+def test_put_again_while_it_ends(http: httpx.Client, run: LoggedRun, end: str) -> None:
+    """A part that comes again while the upload ends waits for that, or that for it; never both."""
+    upload = begin(run)
+    put_all(http, upload)
+    part = part_of(CONTENT, 1)
+    faults: list[BaseException] = []
+
+    def end_it() -> None:
+        try:
+            with db.transaction() as tx:
+                if end == "finish":
+                    part_uploads.finish(tx, upload.id, hashlib.sha256(CONTENT).digest())
+                else:
+                    part_uploads.drop_parts(tx, upload.id)
+        except psycopg.Error as error:
+            faults.append(error)
+
+    ending = threading.Thread(target=end_it)
+    with db.transaction() as tx:
+        blob = blobs.find(tx, run.team_id, hashlib.sha256(part).digest())
+        assert blob is not None
+        tx.execute("SELECT FROM part_upload WHERE id = %s FOR NO KEY UPDATE", (upload.id,))
+        ending.start()
+        assert eventually(somebody_waits)
+        assert part_uploads.keep_part(tx, run.team_id, upload.id, 1, blob)
+    ending.join(30)
+
+    assert not faults
+
+
+def somebody_waits() -> bool:
+    with db.transaction() as tx:
+        return tx.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0
 
 
 def test_deleted_and_put_again(http: httpx.Client, run: LoggedRun) -> None:
