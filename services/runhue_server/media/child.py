@@ -79,10 +79,14 @@ class Fork:
             told = self._channel.recv(1)
         except ConnectionError:
             told = b""
-        return None if told == GOES_ON else self.end()
+        return None if told == GOES_ON else self._reaped()
 
-    def end(self) -> int:
-        """Let it end; its exit status."""
+    def end(self) -> None:
+        """Have it end, whatever hostile bytes made of it: the next item may be another team's."""
+        os.kill(self._pid, signal.SIGKILL)
+        self._reaped()
+
+    def _reaped(self) -> int:
         self._channel.close()
         return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
 

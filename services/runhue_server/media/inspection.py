@@ -1,5 +1,6 @@
 """One inspection: bytes are fetched, looked at by the bounded process, and what was made of them is kept."""
 
+import shutil
 import time
 from collections.abc import Callable
 from typing import BinaryIO, Final, NamedTuple
@@ -19,8 +20,14 @@ from runhue_shared.db.inspections import BYTES_LOST, Made, Waiting
 
 MAX_ATTEMPTS: Final = 3
 SAY_SECONDS: Final = 1.0
+MOST_OF_FREE: Final = 0.5
+"""So much of a disk's free room may the copy of an item take: others write there too."""
 
 _log = structlog.get_logger(__name__)
+
+
+class NoRoom(Exception):
+    """A copy of the bytes would fill the disk; other items, which are smaller, can be looked at."""
 
 
 class Finding(NamedTuple):
@@ -50,12 +57,14 @@ def inspect(process: BoundedProcess, job: Waiting, still_at_it: Callable[[], Non
 
     Raises:
         StoreAway: the blob store, or the disk for the work; the same may work later.
+        NoRoom: the disk for the work is too small for this one.
         EndedWithoutResult, NotStarted: as `BoundedProcess.look`.
     """
     try:
         if job.attempts > MAX_ATTEMPTS:
             raise _given_up()
         with disk_errors(), process.bench() as bench:
+            _check_room(job, bench)
             _fetch(job, bench, still_at_it)
             answer = process.look(bench, job.kind, job.format, job.size, job.team_id)
             return Finding(job, answer.facts, made=_keep(job, bench, answer))
@@ -70,6 +79,12 @@ def _given_up() -> Refused:
         f"{MAX_ATTEMPTS} times whoever looked at it was ended before there was a result; "
         "this machine may have too little memory for it.",
     )
+
+
+def _check_room(job: Waiting, bench: Bench) -> None:
+    free = shutil.disk_usage(bench.folder).free
+    if job.size > free * MOST_OF_FREE:
+        raise NoRoom(f"a copy of {job.size:,} bytes would take too much of the {free:,} that are free")
 
 
 def _fetch(job: Waiting, bench: Bench, still_at_it: Callable[[], None]) -> None:

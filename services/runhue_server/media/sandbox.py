@@ -37,6 +37,9 @@ MAX_ANSWER_BYTES: Final = 1 << 20
 LEFT_OVER_SECONDS: Final = 3600.0
 """A folder that nobody used for that long is of a worker that was killed."""
 
+NEEDED_BONDS: Final = frozenset({"files", "calls"})
+"""An operator is told, once, when one of these does not hold."""
+
 ERRORS: Final = "errors"
 _ERROR_BYTES: Final = 4096
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
@@ -111,6 +114,7 @@ class BoundedProcess:
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
+        self._told_lacking: frozenset[str] = frozenset()
 
     @property
     def pid(self) -> int | None:
@@ -206,7 +210,11 @@ class BoundedProcess:
             said = self._said()
             self._end()
             raise NotStarted(f"the bounded process does not start: {said or 'it said nothing'}") from None
-        _log.debug("bounded_process_started", bonds=msgspec.json.decode(greeting, type=_Bonds).bonds)
+        bonds = msgspec.json.decode(greeting, type=_Bonds).bonds
+        _log.debug("bounded_process_started", bonds=bonds)
+        if lacking := NEEDED_BONDS - set(bonds) - self._told_lacking:
+            self._told_lacking |= lacking
+            _log.warning("bounded_process_less_bound", lacking=sorted(lacking), bonds=bonds)
 
     def _line(self, deadline: float) -> bytes:
         """One line from the process.
@@ -225,9 +233,9 @@ class BoundedProcess:
                 self._while_waiting()
                 continue
             piece = self._channel.recv(child.LINE_BYTES)
-            if not piece:
-                raise EOFError
             received += piece
+            if not piece or len(received) > child.LINE_BYTES:
+                raise EOFError
         return received
 
     def _end(self) -> int | None:

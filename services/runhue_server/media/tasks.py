@@ -10,7 +10,7 @@ import structlog
 from kombu.exceptions import OperationalError as QueueAway
 from redis.exceptions import RedisError
 
-from runhue_server.media.inspection import inspect
+from runhue_server.media.inspection import NoRoom, inspect
 from runhue_server.media.inspection_notes import Notes
 from runhue_server.media.sandbox import BoundedProcess, EndedWithoutResult, Limits, NotStarted
 from runhue_shared import db
@@ -32,6 +32,9 @@ HOLD_SECONDS: Final = 5.0
 
 TROUBLE_SECONDS: Final = 10.0
 """So long do items wait that could not be looked at for what is wrong with this machine, or the store."""
+
+NO_ROOM_SECONDS: Final = 600.0
+"""So long waits an item that is too large for the room on the disk, while others are looked at."""
 
 WORK_FOLDER: Final = "inspecting"
 
@@ -96,6 +99,9 @@ class Shift:
         except EndedWithoutResult as error:
             _log.warning("inspection_ended", kind=job.kind, sha256=job.sha256.hex(), error=str(error))
             self._notes.give_back([job], counts=True)
+        except NoRoom as error:
+            _log.warning("inspection_waits", kind=job.kind, sha256=job.sha256.hex(), error=str(error))
+            self._notes.give_back([job], NO_ROOM_SECONDS)
         except (StoreAway, NotStarted):
             self._notes.give_back([job], TROUBLE_SECONDS)
             raise

@@ -1,5 +1,6 @@
 """The bounded process: what it gets, what it may, and what is told when it is stopped."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+import structlog
 
+from runhue_server.media import sandbox
 from runhue_server.media.contract import Refused
 from runhue_server.media.sandbox import Answer, BoundedProcess, EndedWithoutResult, NotStarted
 from runhue_shared.media_kinds import Kind
@@ -142,6 +145,38 @@ def test_crash(bounded: Start, slow_png: bytes) -> None:
         look(process, slow_png)
     assert refused.value.code == "inspection_failed"
     assert look(process, png()).facts is not None
+
+
+def test_fork_that_does_not_end(bounded: Start) -> None:
+    """A fork that will not end when it is not needed any more is killed; nobody else's item waits for it."""
+    process = bounded(seconds=10.0)
+    stopped: list[psutil.Process] = []
+    while not stopped:  # it ends soon of itself
+        look(process, png(), team=1)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for fork in forks(process):
+                fork.suspend()
+                stopped.append(fork)
+
+    assert look(process, png(), team=2).facts is not None
+
+    assert not stopped[0].is_running()
+
+
+def test_less_bound(bounded: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel does not allow a bond the operator is told, once."""
+    monkeypatch.setattr(sandbox, "NEEDED_BONDS", frozenset({"files", "one of tomorrow"}))
+    process = bounded()
+
+    with structlog.testing.capture_logs() as told:
+        for _ in range(2):
+            look(process, png())
+            psutil.Process(process.pid).kill()
+            assert eventually(lambda: process.pid is None)
+
+    warned = [line["lacking"] for line in told if line["event"] == "bounded_process_less_bound"]
+    assert [lacking for lacking in warned if "one of tomorrow" in lacking] == warned
+    assert len(warned) == 1
 
 
 def test_ends_when_idle(bounded: Start) -> None:

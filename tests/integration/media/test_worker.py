@@ -192,6 +192,27 @@ def test_store_away(run: MediaRun, server_settings: Settings) -> None:
     assert run.states() == {"ready": 1}
 
 
+def test_no_room(run: MediaRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item that would fill the disk waits until there is room; it keeps nobody waiting."""
+    large = run.put("media/images/large.png", png(200, 200))
+    run.put("media/images/small.png", png(8, 8))
+    usage = shutil.disk_usage("/")._replace(free=100_000)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _place: usage)
+        work()
+    assert run.states() == {"ready": 1, "waiting": 1}
+    with db.transaction() as tx:
+        assert not inspections.is_due(tx)
+
+    make_due()
+    work()
+
+    assert run.states() == {"ready": 2}
+    with db.transaction() as tx:
+        row = tx.execute("SELECT attempts FROM inspection WHERE sha256 = %s", (large,)).fetchone()
+    assert row == (1,)
+
+
 @contextmanager
 def no_inspections(url: str) -> Iterator[None]:
     """The table cannot be reached, as when Postgres is away."""
