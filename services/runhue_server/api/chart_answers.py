@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from runhue_server.api.chart_rows import ChartTable, Row, free_name, thinned, with_run
+from runhue_server.api.chart_rows import ChartTable, Row, free_name, with_run
 from runhue_server.api.media_setting_answers import chart_answer, is_labels
 from runhue_server.api.preset_answers import checked, team_preset
 from runhue_server.api.run_answers import JsonObject
@@ -17,9 +17,6 @@ from runhue_shared.charts.presets import BuiltIn, Drawing, built_in, drawn
 from runhue_shared.db import Transaction
 from runhue_shared.db.keys import Principal
 from runhue_shared.db.media_settings import StoredSetting
-
-MAX_ROWS = 50_000
-"""Of several runs no more rows are sent, evenly of all."""
 
 COLOR_INDEX = "_defaultColorIndex"
 """wandb's column for a run's place in the order of colors."""
@@ -95,7 +92,7 @@ def run_chart(chart: Chart, design: Design, run: RunRows) -> JsonObject:
 
 def runs_chart(chart: Chart, design: Design, runs: Sequence[RunRows]) -> JsonObject:
     """A chart of several runs, whose rows say which run they are of."""
-    tables = [thinned(run.table.rows, max(1, MAX_ROWS // len(runs))) for run in runs]
+    tables = [run.table.rows for run in runs]
     columns = _columns(tables)
     of_run = {"id": free_name("run_id", columns), "name": free_name("run_name", columns)}
     said = [

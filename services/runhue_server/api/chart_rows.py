@@ -1,13 +1,12 @@
 """Rows of the tables that charts draw."""
 
-import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from runhue_server.api.table_problems import TableNotFound
-from runhue_server.api.table_standing import Standing, standing_of
+from runhue_server.api.table_standing import Piece, Standing, standing_of
 from runhue_server.storage.problems import store_answers
 from runhue_shared import db
 from runhue_shared.blobs.configured import blob_store
@@ -16,6 +15,9 @@ from runhue_shared.db.keys import Principal
 
 KIND = "table"
 VEGA = "vega"
+DRAWN = 10_000
+"""So many rows for charts the media worker makes of a file (docs/media.md)."""
+
 
 Row = dict[str, Any]
 """Cells by column, as JSON has them."""
@@ -35,8 +37,10 @@ class ChartTable(NamedTuple):
     reason: str | None = None
 
 
-def table_of_chart(principal: Principal, run: tuple[str, str, str], key: str, step: int | None) -> ChartTable:
-    """The table under a key at a step of a run (team, project, id), or its last.
+def table_of_chart(
+    principal: Principal, run: tuple[str, str, str], key: str, step: int | None, at_most: int
+) -> ChartTable:
+    """The table under a key at a step of a run (team, project, id), or its last; at most so many rows of it.
 
     Raises:
         Unavailable: the blob store is away.
@@ -48,17 +52,28 @@ def table_of_chart(principal: Principal, run: tuple[str, str, str], key: str, st
     if standing.state != "ready":
         return ChartTable(standing.state, standing.logged.step, (), 0, standing.code, standing.reason)
     count = sum(int(piece.facts.get("rows", 0)) for piece in standing.pieces)
-    return ChartTable("ready", standing.logged.step, _rows(principal.team_id, standing), count)
+    return ChartTable("ready", standing.logged.step, _rows(principal.team_id, standing, at_most), count)
 
 
-def _rows(team_id: int, standing: Standing) -> list[Row]:
+def _rows(team_id: int, standing: Standing, at_most: int) -> list[Row]:
+    """Rows of all pieces; of each its share, so that no more than that are held."""
     hashes = [piece.located.file.sha256 for piece in standing.pieces]
     with db.transaction() as tx:
         made = inspections.renditions(tx, team_id, hashes)
-    found = [made[sha256, KIND][VEGA].made for sha256 in hashes if VEGA in made.get((sha256, KIND), {})]
-    with store_answers():
-        parts = [orjson.loads(b"".join(blob_store().read(team_id, sha256))) for sha256 in found]
-    return list(itertools.chain.from_iterable(parts))
+    count = sum(_drawn(piece) for piece in standing.pieces)
+    rows: list[Row] = []
+    for piece, sha256 in zip(standing.pieces, hashes, strict=True):
+        vega = made.get((sha256, KIND), {}).get(VEGA)
+        if vega is not None:
+            with store_answers():
+                found = orjson.loads(b"".join(blob_store().read(team_id, vega.made)))
+            rows += thinned(found, max(1, _drawn(piece) * at_most // max(1, count)))
+    return list(thinned(rows, at_most))
+
+
+def _drawn(piece: Piece) -> int:
+    """Of how many rows the media worker made those for charts, at most."""
+    return min(int(piece.facts.get("rows", 0)), DRAWN)
 
 
 def thinned(rows: Sequence[Row], at_most: int) -> Sequence[Row]:

@@ -12,6 +12,9 @@ from runhue_shared.db.history import MAX_STEP
 from runhue_shared.db.media_index import KeyReading
 from runhue_shared.series.points import Points
 
+WINDOW_POINTS = 500
+"""Points of each run are read so many at a time, if a page does not need more: most may be no media."""
+
 
 class Found(NamedTuple):
     """A medium and where it was logged; `step` is None in a summary."""
@@ -84,7 +87,7 @@ def _items(tx: Transaction, asked: Asked, behind: Place | None, limit: int) -> I
     ids = list(asked.runs.values())
     reading = KeyReading(tx, ids, asked.key, first, asked.last)
     while first <= asked.last:
-        until = min(reading.window_end(first, limit // len(ids) + 1), asked.last)
+        until = min(reading.window_end(first, max(WINDOW_POINTS, limit // len(ids) + 1)), asked.last)
         for step, run in _rows(reading.read(first, until), ids):
             for placed in _items_at(asked, step, run):
                 if behind is None or placed[0] > behind:

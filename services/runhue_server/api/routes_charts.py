@@ -27,6 +27,9 @@ from runhue_shared.db.history import MAX_STEP
 
 router = APIRouter(prefix="/api/v1/projects/{team}/{project}", tags=["charts"])
 
+MAX_ROWS = 50_000
+"""No more rows are sent, evenly of all."""
+
 ChartKey = Annotated[
     str, Path(description="What the chart was logged under; it may hold slashes", examples=["pr"])
 ]
@@ -70,7 +73,7 @@ def read_chart(
         if chart is None:
             raise _not_found(key)
         design = design_of(tx, principal, chart.preset)
-    table = table_of_chart(principal, (team, project, run), chart.table_key, step)
+    table = table_of_chart(principal, (team, project, run), chart.table_key, step, MAX_ROWS)
     _check_ready(chart, table)
     return answer(run_chart(chart, design, RunRows(run, found.name, table)))
 
@@ -97,8 +100,11 @@ def read_charts_of_runs(
         if chart is None:
             raise _not_found(key)
         design = design_of(tx, principal, chart.preset)
+    share = max(1, MAX_ROWS // len(ids))
     found = [
-        RunRows(run, names[run], table_of_chart(principal, (team, project, run), chart.table_key, step))
+        RunRows(
+            run, names[run], table_of_chart(principal, (team, project, run), chart.table_key, step, share)
+        )
         for run in ids
     ]
     return answer(runs_chart(chart, design, found))

@@ -30,8 +30,14 @@ ColumnType = Literal["number", "bool", "string", "media", "other"]
 JSON_TYPES = ("media", "other")
 """Types whose cells are JSON text."""
 
+SMALL = 2 * 1024 * 1024
+"""Files up to so many bytes are held in memory; each larger one is a file without a name on disk."""
+
 FILES: Final["Recent[_File]"] = Recent(512 * 1024 * 1024)
-"""Opened files; their bytes are on disk, in files without a name."""
+"""Opened large files: 256 at most, since a process may not open many more."""
+
+SMALL_FILES: Final["Recent[_File]"] = Recent(64 * 1024 * 1024)
+"""Opened small files."""
 
 CELLS: Final["Recent[pa.Array]"] = Recent(128 * 1024 * 1024)
 """Decoded cells of a column in a group of rows."""
@@ -50,9 +56,9 @@ class Column(NamedTuple):
 
 
 class _File:
-    """The Parquet file of one piece, mapped into memory; safe for threads."""
+    """The Parquet file of one piece, in memory or mapped into it; safe for threads."""
 
-    def __init__(self, content: mmap.mmap) -> None:
+    def __init__(self, content: bytes | mmap.mmap) -> None:
         self._parquet = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content)))
         self._lock = threading.Lock()
         metadata = self._parquet.metadata
@@ -167,19 +173,25 @@ class StoredTable:
 
 def _opened(team_id: int, piece: Piece) -> _File:
     made = piece.columns
+    held, make = (SMALL_FILES, _read_whole) if made.size <= SMALL else (FILES, _mapped)
+    return held.get((team_id, made.made), lambda: (make(team_id, made.made), made.size))
 
-    def open_file() -> tuple[_File, int]:
-        # On the disk of the blob store: the folder for temporary files is memory in many containers.
-        folder = blob_store().spool_directory
-        with store_answers():
-            make_directory(folder)
-            with tempfile.TemporaryFile(dir=folder) as file:
-                for part in blob_store().read(team_id, made.made):
-                    file.write(part)
-                file.flush()
-                return _File(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)), made.size
 
-    return FILES.get((team_id, made.made), open_file)
+def _read_whole(team_id: int, sha256: bytes) -> _File:
+    with store_answers():
+        return _File(b"".join(blob_store().read(team_id, sha256)))
+
+
+def _mapped(team_id: int, sha256: bytes) -> _File:
+    # On the disk of the blob store: the folder for temporary files is memory in many containers.
+    folder = blob_store().spool_directory
+    with store_answers():
+        make_directory(folder)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for part in blob_store().read(team_id, sha256):
+                file.write(part)
+            file.flush()
+            return _File(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def columns_of(pieces: Sequence[Piece]) -> list[Column]:

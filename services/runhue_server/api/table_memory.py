@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
+ENTRY_BYTES = 1_024
+"""What holding a value takes beside the value: however small they are, there are not too many."""
+
 
 class Recent(Generic[Value]):
     """Values that never change, by key; safe for threads. What is larger than all together is not kept."""
@@ -24,6 +27,7 @@ class Recent(Generic[Value]):
                 self._held.move_to_end(key)
                 return self._held[key][0]
         value, size = make()
+        size += ENTRY_BYTES
         with self._lock:
             if key not in self._held and size <= self._limit:
                 self._held[key] = value, size

@@ -51,9 +51,10 @@ def order_of(table: StoredTable, filter_text: str | None, sort: Sequence[str]) -
 
     def rows() -> tuple[Rows, int]:
         found = _sorted(table, keys, _passing(table, mask))
-        return found, found.nbytes
+        return found, found.nbytes + len(repr(key))
 
-    found = ORDERS.get((table.key, filter_text, tuple(sort)), rows)
+    key = (table.key, filter_text, tuple(sort))
+    found = ORDERS.get(key, rows)
     return Order(found, len(found))
 
 

@@ -61,6 +61,16 @@ class KeyReading:
             for run_id in self.run_ids
         }
 
+    def points_between(self, from_step: int, to_step: int) -> int:
+        """At least so many points are read between the steps: those of whole chunks, and of tails."""
+        chunks = sum(
+            chunk.n
+            for chunks in self._chunks.values()
+            for chunk in chunks
+            if chunk.step_max >= from_step and chunk.step_min <= to_step
+        )
+        return chunks + sum(len(tail.between(from_step, to_step)) for tail in self._tails.values())
+
     def window_end(self, from_step: int, points: int) -> int:
         """A step up to which little more than `points` points of a run are read, from `from_step` on."""
         ends = [MAX_STEP]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import vl_convert
 
-from runhue_server.api import chart_answers
+from runhue_server.api import routes_charts
 from runhue_server.api.models_charts import RunChart, RunsChart
 from runhue_shared import db
 from runhue_shared.db import custom_charts
@@ -124,6 +124,26 @@ def test_a_table_at_a_step(api: httpx.Client, logged: Logged) -> None:
     assert (none.status_code, none.json()["code"]) == (404, "table_not_found")
 
 
+def test_a_chart_of_many_increments_has_so_many_rows(
+    api: httpx.Client, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a table in increments no more rows come than of any other, some of each increment."""
+    paths = [logged.path("r1", "b_table", step) for step in range(3)]
+    value = {"_type": "incremental-table-file", "path": paths[-1], "previous_increments_paths": paths[:-1]}
+    setting = MediaSetting(50, "chart", "b", panel("wandb/bar/v0", {"label": "l", "value": "v"}))
+    logged.project.log("r1", [{"b_table": value}], media=[setting])
+    for step in range(3):
+        logged.table("r1", "b_table", [{"l": f"{step}.{at}", "v": at} for at in range(10)], step)
+    whole = read(api, logged.project, "r1", "b")
+    monkeypatch.setattr(routes_charts, "MAX_ROWS", 6)
+
+    short = read(api, logged.project, "r1", "b")
+
+    assert (len(whole.data.values), whole.rows, whole.truncated) == (30, 30, False)
+    assert [row["l"] for row in short.data.values] == ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]
+    assert (short.rows, short.truncated) == (30, True)
+
+
 def test_legacy_charts_draw_columns_by_their_names(
     api: httpx.Client, project: Stored, logged: Logged
 ) -> None:
@@ -224,7 +244,7 @@ def test_several_runs_in_one_chart(
     assert ">same (r1)<" in svg
     assert ">same (r2)<" in svg
 
-    monkeypatch.setattr(chart_answers, "MAX_ROWS", 4)
+    monkeypatch.setattr(routes_charts, "MAX_ROWS", 4)
     short = RunsChart.model_validate(api.get(url, params={"key": "b", "runs": "r1,r2,r3,r4"}).json())
     assert (short.rows, short.truncated, len(short.data.values)) == (3, True, 2)
     assert api.get(url, params={"key": "x", "runs": "r1"}).json()["code"] == "chart_not_found"

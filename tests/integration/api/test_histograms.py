@@ -11,7 +11,10 @@ import httpx
 import numpy as np
 import pytest
 
+from runhue_server.aggregation.compact import compact_run
+from runhue_server.api import histogram_answers
 from runhue_server.api.models_histograms import Histograms
+from runhue_shared import db
 from tests.integration.api.stored import Stored
 
 
@@ -97,6 +100,39 @@ def _overlap(rows: list[dict[str, Any]], edges: list[float], cell: int) -> Fract
             share = min(high, Fraction(end)) - max(low, Fraction(start))
             total += Fraction(count) * max(share, Fraction(0)) / (Fraction(end) - Fraction(start))
     return total
+
+
+def test_a_range_across_chunks_and_tail(
+    api: httpx.Client, project: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few points are read at a time, the matrix is the same."""
+    rows = [{"h": histogram(at, 1, low=at % 5)} for at in range(60)]
+    run_id = project.log("r1", rows)
+    with db.transaction() as tx:
+        compact_run(tx, project.team.id, run_id)
+    project.log("r2", rows[:7])
+    whole = read(api, project, "r1,r2", columns=9, rows=6)
+
+    monkeypatch.setattr(histogram_answers, "WINDOW_POINTS", 1)
+
+    assert read(api, project, "r1,r2", columns=9, rows=6) == whole
+    assert [run.n for run in whole.runs] == [60, 7]
+
+
+def test_too_many_histograms_are_refused(
+    api: httpx.Client, project: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one answer is made of are refused with what to do, before they are read."""
+    project.log("r1", [{"h": histogram(1)} for _ in range(9)])
+    monkeypatch.setattr(histogram_answers, "MAX_HISTOGRAMS", 8)
+
+    refused = api.get(f"{project.url}/histograms", params={"key": "h", "runs": "r1"})
+
+    assert refused.status_code == 422
+    assert (refused.json()["code"], refused.json()["field"], refused.json()["limit"]) == (
+        "too_many_histograms", "runs", 8,
+    )  # fmt: skip
+    assert read(api, project, "r1", from_step=1).runs[0].n == 8
 
 
 def test_binary_is_the_same(api: httpx.Client, project: Stored) -> None:

@@ -10,6 +10,7 @@ from psycopg import Cursor
 from runhue_server.api.models_media import Media, MediaKeys, MediaSteps, Medium, SummaryMedia
 from runhue_shared import db
 from runhue_shared.db import documents, inspections
+from runhue_shared.db.media_index import KeyReading
 from runhue_shared.events import MediaSetting
 from tests.integration.api.media_logs import RunMedia
 from tests.integration.api.stored import Stored
@@ -319,6 +320,24 @@ def test_a_page_takes_as_many_statements_as_an_item(
     assert len(media(api, project, "k", "r1,r2,r3", limit=100)) == 100
 
     assert len(counted) - one <= one + 2
+
+
+def test_a_page_without_items_reads_the_points_in_few_windows(
+    api: httpx.Client, project: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small page of a long run whose values have no such item is answered in few steps, not one a point."""
+    project.log("r1", [{"k": image(f"{IMAGES}/{step}.png")} for step in range(1_200)])
+    windows: list[int] = []
+    plain = KeyReading.read
+
+    def counting(reading: KeyReading, from_step: int, to_step: int) -> Any:
+        windows.append(from_step)
+        return plain(reading, from_step, to_step)
+
+    monkeypatch.setattr(KeyReading, "read", counting)
+
+    assert media(api, project, "k", limit=1, index=7) == []
+    assert len(windows) <= 3
 
 
 @pytest.mark.parametrize(
