@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from runhue_server.api.answers import answer
 from runhue_server.api.documents import errors
-from runhue_server.api.media_addresses import Viewer
+from runhue_server.api.media_addresses import viewer_in
 from runhue_server.api.media_answers import media_answers
 from runhue_server.api.media_items import items_of, media_in
 from runhue_server.api.media_pages import EVER, Asked, Found, page_of, steps_of
@@ -17,7 +17,7 @@ from runhue_server.api.models_media import Media, MediaKeys, MediaSteps, Summary
 from runhue_server.api.resources import ProjectName, Reader, RunId, TeamName, project_of, run_of
 from runhue_server.api.run_answers import JsonObject
 from runhue_shared import db
-from runhue_shared.db import documents, history, project_settings
+from runhue_shared.db import documents, history
 from runhue_shared.db.history import RunMetric
 from runhue_shared.series.values import OTHER
 
@@ -105,7 +105,7 @@ def read_media(
 ) -> Response:
     with db.snapshot() as tx:
         project_id = project_of(tx, principal, team, project)
-        viewer = Viewer(request, project_settings.read(tx, project_id).html_network)
+        viewer = viewer_in(tx, project_id, request)
         ids = runs_named(tx, project_id, run_names)
         asked = Asked(ids, key, from_step, to_step, index)
         found, following = page_of(tx, asked, limit, after)
@@ -123,7 +123,7 @@ def read_summary_media(
 ) -> Response:
     with db.snapshot() as tx:
         project_id = project_of(tx, principal, team, project)
-        viewer = Viewer(request, project_settings.read(tx, project_id).html_network)
+        viewer = viewer_in(tx, project_id, request)
         run_id = run_of(tx, principal, team, project, run).id
         summary = documents.summary_of_run(tx, run_id)
     found = [Found(run, run_id, key, None, item) for key, item in media_in(summary)]

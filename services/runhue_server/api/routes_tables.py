@@ -5,25 +5,27 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from runhue_server.api.answers import Streamed, answer, from_thread
 from runhue_server.api.documents import Responses, errors
 from runhue_server.api.exporting import export_slot
+from runhue_server.api.media_addresses import viewer_in
 from runhue_server.api.models_tables import Table, TablePage, Tables
 from runhue_server.api.parameters import Names, names_in
-from runhue_server.api.resources import ProjectName, Reader, RunId, TeamName, run_of
+from runhue_server.api.resources import ProjectName, Reader, RunId, TeamName, project_of, run_of
 from runhue_server.api.table_cells import OtherAs, Page, add_addresses, page_of, plain_cells
 from runhue_server.api.table_columns import JSON_TYPES, Column, StoredTable
 from runhue_server.api.table_descriptions import description_of
 from runhue_server.api.table_filters import MAX_TEXT
 from runhue_server.api.table_formats import MEDIA_TYPES, WRITERS, Shown
 from runhue_server.api.table_orders import order_of
-from runhue_server.api.table_standing import Standing, standing_of
+from runhue_server.api.table_places import Place
+from runhue_server.api.table_standing import standing_of
 from runhue_server.api.table_values import table_keys
 from runhue_shared import db
 from runhue_shared.db.history import MAX_STEP
-from runhue_shared.db.keys import Principal
 
 router = APIRouter(prefix="/api/v1/projects/{team}/{project}/runs/{run}/tables", tags=["tables"])
 
@@ -77,6 +79,7 @@ def page_responses() -> Responses:
     "/rows", response_model=TablePage, responses=page_responses(), summary="Rows, filtered and sorted"
 )
 def read_table_rows(
+    request: Request,
     principal: Reader,
     team: TeamName,
     project: ProjectName,
@@ -112,6 +115,13 @@ def read_table_rows(
         return _export(Shown(table, chosen, order, offset), format, standing.logged.key)
     page = page_of(table, chosen, order.between(offset, offset + limit))
     end = offset + len(page.rows)
+    cells = plain_cells(page, chosen, other)
+    places = [standing.pieces[piece].located.place for piece in table.pieces_of(page.rows)]
+    named = _naming_files(chosen, cells, places, other)
+    if named:
+        with db.transaction() as tx:
+            viewer = viewer_in(tx, project_of(tx, principal, team, project), request)
+            add_addresses(tx, principal, viewer, named)
     return answer(
         {
             "key": standing.logged.key,
@@ -119,32 +129,26 @@ def read_table_rows(
             "columns": [column.name for column in chosen],
             "total": order.total,
             "offset": offset,
-            "rows": _rows(principal, standing, (table, chosen), page, other),
+            "rows": _rows(page, cells),
             "next": end if end < order.total and len(page.rows) else None,
         }
     )
 
 
-def _rows(
-    principal: Principal,
-    standing: Standing,
-    shown: tuple[StoredTable, Sequence[Column]],
-    page: Page,
-    other: OtherAs,
-) -> list[dict[str, Any]]:
-    table, columns = shown
-    cells = plain_cells(page, columns, other)
-    places = [standing.pieces[piece].located.place for piece in table.pieces_of(page.rows)]
-    named = [
+def _naming_files(
+    columns: Sequence[Column], cells: Sequence[Sequence[Any]], places: Sequence[Place], other: OtherAs
+) -> list[tuple[Any, Place]]:
+    """The cells that may name files, and what their paths are relative to."""
+    return [
         (cell, place)
         for column, of in zip(columns, cells, strict=True)
         if column.type == "media" or (column.type in JSON_TYPES and other == "value")
         for cell, place in zip(of, places, strict=True)
         if isinstance(cell, dict | list)
     ]
-    if named:
-        with db.transaction() as tx:
-            add_addresses(tx, principal, [cell for cell, _ in named], [place for _, place in named])
+
+
+def _rows(page: Page, cells: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     numbers = page.rows.tolist()
     rows = zip(*cells, strict=True) if cells else (() for _ in numbers)
     return [{"row": number, "cells": row} for number, row in zip(numbers, rows, strict=True)]

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from runhue_server.api.media_addresses import address_of
+from runhue_server.api.media_addresses import Viewer, address_of
 from runhue_server.api.table_columns import Column, Rows, StoredTable
 from runhue_server.api.table_places import Place, StoredFile, files_at
 from runhue_shared.db import Transaction, inspections
 from runhue_shared.db.inspections import Made
 from runhue_shared.db.keys import Principal
-from runhue_shared.media_kinds import claim_of
+from runhue_shared.media_kinds import OF_TYPE, claim_of
 
 MAX_CELLS = 100_000
 MAX_BYTES = 8 * 1024 * 1024
@@ -61,14 +61,15 @@ def plain_cells(page: Page, columns: Sequence[Column], other: OtherAs) -> list[l
 
 
 def add_addresses(
-    tx: Transaction, principal: Principal, cells: Sequence[Any], places: Sequence[Place]
+    tx: Transaction, principal: Principal, viewer: Viewer, cells: Sequence[tuple[Any, Place]]
 ) -> None:
     """Give media in cells, each of which is at the place beside it, a `url` and perhaps a `thumbnail`.
 
-    Every object in a cell that has a `path` of a stored file gets them: masks and boxes of images too.
+    Every object in a cell that has a `path` of a stored file gets them: masks and boxes of images too. An
+    address in a medium is always ours: what a client put there instead goes.
     """
     named: dict[Place, list[dict[str, Any]]] = {}
-    for cell, place in zip(cells, places, strict=True):
+    for cell, place in cells:
         named.setdefault(place, []).extend(_named_files(cell))
     files = {
         (place, path): file
@@ -78,8 +79,11 @@ def add_addresses(
     made = inspections.renditions(tx, principal.team_id, {file.sha256 for file in files.values()})
     for place, values in named.items():
         for value in values:
+            if value.get("_type") in OF_TYPE:
+                value.pop("url", None)
+                value.pop("thumbnail", None)
             if (file := files.get((place, value["path"]))) is not None:
-                value |= _addresses(principal.team_id, file, made)
+                value |= _addresses(principal.team_id, viewer, file, made)
 
 
 def _named_files(cell: Any) -> Iterator[dict[str, Any]]:  # any JSON
@@ -95,12 +99,14 @@ def _named_files(cell: Any) -> Iterator[dict[str, Any]]:  # any JSON
 
 
 def _addresses(
-    team_id: int, file: StoredFile, made: dict[tuple[bytes, str], dict[str, Made]]
+    team_id: int, viewer: Viewer, file: StoredFile, made: dict[tuple[bytes, str], dict[str, Made]]
 ) -> dict[str, str]:
-    found = {"url": address_of(team_id, file.sha256, file.size, file.path, file.mimetype)}
+    found = {"url": address_of(team_id, file.sha256, file.size, file.path, file.mimetype, viewer)}
     claim = claim_of(file.path)
     renditions = {} if claim is None else made.get((file.sha256, claim.kind), {})
     for name in SMALL_PICTURES:
         if (small := renditions.get(name)) is not None:
-            found["thumbnail"] = address_of(team_id, small.made, small.size, f"{name}.webp", small.mimetype)
+            found["thumbnail"] = address_of(
+                team_id, small.made, small.size, f"{name}.webp", small.mimetype, viewer
+            )
     return found

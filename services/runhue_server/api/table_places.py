@@ -5,7 +5,7 @@ The wandb client keeps a table's media in the artifact that it logs beside it, a
 
 import binascii
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from runhue_server.storage.file_names import type_of
@@ -16,8 +16,9 @@ from runhue_shared.db.keys import Principal
 MAX_REFERENCES = 4
 """How often a file of an artifact may say that it lies in another one."""
 
-_BY_CLIENT = re.compile(r"wandb-client-artifact://([^/:]+)(?::latest)?/(.+)", re.DOTALL)
-_BY_ID = re.compile(r"wandb-artifact://([0-9a-fA-F]+)/(.+)", re.DOTALL)
+_ADDRESS = re.compile(r"([a-z-]+://[^/]+)/(.+)", re.DOTALL)
+_BY_CLIENT = re.compile(r"wandb-client-artifact://([^/:]+)(?::latest)?")
+_BY_ID = re.compile(r"wandb-artifact://([0-9a-fA-F]+)")
 _ARTIFACT_ID = re.compile(rb"Artifact:(\d{1,18})")
 
 
@@ -51,7 +52,8 @@ def is_path(address: str) -> bool:
 
 def locate(tx: Transaction, principal: Principal, run_id: int, address: str) -> Located | None:
     """The file at an address in an artifact; None when it is not there for the key."""
-    artifact_id, path = _artifact_at(tx, principal, address)
+    artifact, path = _split(address)
+    artifact_id = _artifact_named(tx, principal, artifact)
     if artifact_id is None:
         return None
     place = Place(run_id, artifact_id)
@@ -69,12 +71,10 @@ def files_at(
     if place.artifact_id is None:
         in_run = run_files.page(tx, place.run_id, len(wanted), names=wanted)
         return {file.path: StoredFile(file.path, file.sha256, file.size, file.mimetype) for file in in_run}
-    found: dict[str, StoredFile] = {}
-    for file in artifact_files.files_page(tx, place.artifact_id, len(wanted), only=wanted):
-        stored = _stored(file) if isinstance(file, File) else _followed(tx, principal, place, file, follow)
-        if stored is not None:
-            found[file.path] = stored
-    return found
+    listed = artifact_files.files_page(tx, place.artifact_id, len(wanted), only=wanted)
+    found = {file.path: _stored(file) for file in listed if isinstance(file, File)}
+    references = [file for file in listed if not isinstance(file, File)]
+    return found | _followed(tx, principal, place.run_id, references, follow)
 
 
 def _stored(file: File) -> StoredFile:
@@ -82,28 +82,42 @@ def _stored(file: File) -> StoredFile:
 
 
 def _followed(
-    tx: Transaction, principal: Principal, place: Place, reference: Reference, follow: int
-) -> StoredFile | None:
-    artifact_id, path = _artifact_at(tx, principal, reference.address)
-    if artifact_id is None or follow == 0:
-        return None
-    return files_at(tx, principal, Place(place.run_id, artifact_id), [path], follow - 1).get(path)
+    tx: Transaction, principal: Principal, run_id: int, references: Sequence[Reference], follow: int
+) -> dict[str, StoredFile]:
+    """What the references lead to, by their own paths; each artifact that they name is asked once."""
+    if follow == 0:
+        return {}
+    paths: dict[str, dict[str, str]] = {}
+    for reference in references:
+        artifact, path = _split(reference.address)
+        paths.setdefault(artifact, {})[reference.path] = path
+    found: dict[str, StoredFile] = {}
+    for artifact, asked in paths.items():
+        artifact_id = _artifact_named(tx, principal, artifact)
+        if artifact_id is not None:
+            there = files_at(tx, principal, Place(run_id, artifact_id), set(asked.values()), follow - 1)
+            found |= {own: there[path] for own, path in asked.items() if path in there}
+    return found
 
 
-def _artifact_at(tx: Transaction, principal: Principal, address: str) -> tuple[int | None, str]:
-    """(the artifact, the path in it) of an address; no artifact when the key reaches none."""
-    by_client, by_id = _BY_CLIENT.fullmatch(address), _BY_ID.fullmatch(address)
+def _split(address: str) -> tuple[str, str]:
+    """(what names the artifact, the path in it) of an address; both are empty when it is none."""
+    found = _ADDRESS.fullmatch(address) if "\0" not in address else None
+    return (found[1], found[2]) if found is not None else ("", "")
+
+
+def _artifact_named(tx: Transaction, principal: Principal, name: str) -> int | None:
+    """The artifact of an address; None when the key reaches none."""
+    by_client, by_id = _BY_CLIENT.fullmatch(name), _BY_ID.fullmatch(name)
     number: int | None = None
-    if "\0" in address:
-        return None, ""
     if by_client is not None:
         number = artifacts.clients_artifact(tx, [principal.team_id], by_client[1])
     elif by_id is not None:
         number = _artifact_number(by_id[1])
     found = None if number is None else artifacts.artifact(tx, number)
     if found is None or found.team_id != principal.team_id or not principal.reaches(found.project_id):
-        return None, ""
-    return found.id, (by_client or by_id or ("", "", ""))[2]
+        return None
+    return found.id
 
 
 def _artifact_number(digits: str) -> int | None:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -153,6 +154,60 @@ def test_media_have_addresses(api: httpx.Client, project: Stored, stored: Callab
     assert cell["url"] != cell["masks"]["m"]["url"]
     assert "thumbnail" in cell
     assert "thumbnail" not in cell["masks"]["m"]
+
+
+def test_pages_in_cells_may_load_what_their_project_allows(
+    api: httpx.Client, project: Stored, stored: Callable[..., str]
+) -> None:
+    """Logged HTML in a cell is served as the project's settings say, as it is outside of tables."""
+    page_in_cell = {"_type": "html-file", "path": "media/html/p.html", "url": "https://evil.example"}
+    url = stored(["html"], [[page_in_cell]])
+    with db.transaction() as tx:
+        (run_id,) = tx.execute("SELECT id FROM run WHERE public_id = 'r1'").fetchall()[0]
+    add_file(project.team.id, run_id, "media/html/p.html", b"<p>", "text/html")
+
+    policies = []
+    for allowed in (False, True):
+        assert api.patch(f"{project.url}/settings", json={"html_network": allowed}).status_code == 200
+        served = api.get(page(api, url).rows[0].cells[0]["url"])
+        assert served.content == b"<p>"
+        policies.append(served.headers["content-security-policy"])
+
+    assert ["https:" in policy for policy in policies] == [False, True]
+
+
+def test_addresses_are_ours(api: httpx.Client, stored: Callable[..., str]) -> None:
+    """An address that a client put into a medium is not passed on as where its bytes are."""
+    odd = {
+        "_type": "html-file",
+        "path": "media/html/none.html",
+        "url": "https://evil.example",
+        "thumbnail": "x",
+    }
+    url = stored(["html"], [[odd]])
+
+    assert page(api, url).rows[0].cells == [{"_type": "html-file", "path": "media/html/none.html"}]
+
+
+def test_many_increments_open_few_files(api: httpx.Client, project: Stored) -> None:
+    """A table in many increments is read with the files that a process may open."""
+    count = 300
+    paths = [f"media/table/t_{number}.table.json" for number in range(count)]
+    contents = [table_bytes(["n"], [[number]]) for number in range(count)]
+    value = value_of(paths[-1], contents[-1], previous_increments_paths=paths[:-1])
+    run_id = project.log("r1", [{"t": value | {"_type": "incremental-table-file"}}])
+    for path, content in zip(paths, contents, strict=True):
+        inspect(project.team.id, add_file(project.team.id, run_id, path, content).sha256)
+    before = _open_files()
+
+    found = page(api, f"{project.url}/runs/r1/tables", sort="-n", limit=2)
+
+    assert [row.cells for row in found.rows] == [[count - 1], [count - 2]]
+    assert _open_files() - before < 50
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_paging_goes_on_where_a_page_ends(api: httpx.Client, stored: Callable[..., str]) -> None:
