@@ -30,7 +30,9 @@ def main() -> None:
         ):
             campaign.run()
             rows = sum(len(expected.must) for expected in campaign.expected().values())
-        print(f"  {len(campaign.faults)} faults, {rows:,} rows, 0 lost, 0 doubled, colors exact", flush=True)
+            pictures = sum(len(expected.pictures) for expected in campaign.expected().values())
+        told = f"{len(campaign.faults)} faults, {rows:,} rows and {pictures:,} pictures"
+        print(f"  {told}, 0 lost, 0 doubled, colors exact", flush=True)
         done += 1
         seed += 1000
         if time.monotonic() > end:

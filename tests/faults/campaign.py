@@ -16,6 +16,7 @@ from runhue_server.stack import Stack
 from tests.faults.checker import Checker, Expected, returned_steps
 from tests.faults.raw_sender import RawSender
 from tests.faults.schedule import Fault, plan, strike
+from tests.faults.truth import has_picture
 
 COLORS = {"key": {"source": "metric", "name": "loss"}, "y": "min", "buckets": 6, "palette": "default"}
 
@@ -60,7 +61,7 @@ class Campaign:
         self._checker.close()
 
     def run(self) -> None:
-        """Log under faults, recover what was killed, then check every point and color.
+        """Log under faults, recover what was killed, then check every point, picture and color.
 
         Raises:
             AssertionError: something was lost, doubled or colored wrongly; the seed repeats it.
@@ -90,14 +91,25 @@ class Campaign:
         must: dict[str, set[int]] = {}
         may: dict[str, set[int]] = {}
         seeds: dict[str, int] = {}
+        pictures: dict[str, set[int]] = {}
         for trainer in self.trainers:
-            must.setdefault(trainer.run, set()).update(returned_steps(trainer.folder))
+            returned = returned_steps(trainer.folder)
+            must.setdefault(trainer.run, set()).update(returned)
+            pictures.setdefault(trainer.run, set()).update(filter(has_picture, returned))
             may.setdefault(trainer.run, set()).update(trainer.may)
             seeds[trainer.run] = trainer.seed
         for sender in self.senders:
             must.setdefault(sender.run, set()).update(sender.logged)
             seeds[sender.run] = sender.seed
-        return {run: Expected(seeds[run], frozenset(must[run]), frozenset(may.get(run, ()))) for run in must}
+        return {
+            run: Expected(
+                seeds[run],
+                frozenset(must[run]),
+                frozenset(may.get(run, ())),
+                frozenset(pictures.get(run, ())),
+            )
+            for run in must
+        }
 
     def _start_loads(self) -> list[threading.Thread]:
         steps = int(self.seconds * 100)

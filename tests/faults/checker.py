@@ -1,5 +1,6 @@
-"""Compares what the API serves with the ground truth: every point, total and color, exactly."""
+"""Compares what the API serves with the ground truth: every point, total, picture and color, exactly."""
 
+import hashlib
 import json
 import math
 import time
@@ -13,18 +14,22 @@ import httpx
 from runhue_shared.coloring.assign import color_runs
 from runhue_shared.coloring.settings import parse_settings
 from runhue_shared.coloring.values import RunStats, stats_of_points
-from tests.faults.truth import KEYS, SeriesTruth, digest, run_truth, series_truth
+from tests.faults.truth import KEYS, PICTURE, SeriesTruth, digest, picture, run_truth, series_truth
 
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 @dataclass(frozen=True)
 class Expected:
-    """One run: its seed, the steps that must be there, and those that may (a call that a kill cut off)."""
+    """One run: its seed, the steps that must be there, and those that may (a call that a kill cut off).
+
+    `pictures`: of the steps that must be there those with a picture.
+    """
 
     seed: int
     must: frozenset[int]
     may: frozenset[int]
+    pictures: frozenset[int] = frozenset()
 
 
 class Checker:
@@ -39,10 +44,11 @@ class Checker:
         self._http.close()
 
     def wait(self, expected: Mapping[str, Expected], seconds: float) -> None:
-        """Until the run's rows hold what must be there; fails with the first difference at the deadline."""
+        """Until the runs hold what must be there; fails with the first difference at the deadline."""
         deadline = time.monotonic() + seconds
         for run, truth in expected.items():
             self._until(deadline, lambda run=run, truth=truth: self.check_points(run, truth))  # type: ignore[misc]  # the loop's values, bound now
+            self._until(deadline, lambda run=run, truth=truth: self.check_pictures(run, truth))  # type: ignore[misc]  # as above
 
     def _until(self, deadline: float, check: Callable[[], None]) -> None:
         while True:
@@ -68,6 +74,32 @@ class Checker:
             key: digest(points) for key, points in wanted.items()
         }, f"{run} holds other values than were logged"
         self._check_totals(run, wanted)
+
+    def check_pictures(self, run: str, truth: Expected) -> None:
+        """Every picture that was logged is there once, was looked at, and reads back to the byte."""
+        found = self._pictures(run)
+        steps = {medium["step"] for medium in found}
+        assert len(steps) == len(found), f"{run} holds pictures twice"
+        lost = truth.pictures - steps
+        assert not lost, f"{run} lost {len(lost)} of {len(truth.pictures)} pictures, first {sorted(lost)[:5]}"
+        invented = steps - truth.pictures - truth.may
+        assert not invented, f"{run} holds pictures nobody logged, at {sorted(invented)[:5]}"
+        bad = [(one["step"], one["state"], one["reason"]) for one in found if one["state"] != "ready"]
+        assert not bad, f"{run} has {len(bad)} of {len(found)} pictures that are not ready: {bad[:5]}"
+        for medium in found:
+            content = picture(truth.seed, medium["step"])
+            assert medium["sha256"] == hashlib.sha256(content).hexdigest()
+            assert self._bytes(medium["url"]) == content, f"{run} has another picture at {medium['step']}"
+
+    def _pictures(self, run: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self._get(f"{self._project}/media", key=PICTURE, runs=run, limit="500", **more)
+            found += page["media"]
+            if page["next"] is None:
+                return found
+            more = {"after": page["next"]}
 
     def _check_totals(self, run: str, wanted: Mapping[str, Mapping[int, float | int]]) -> None:
         metrics = self._get(f"{self._project}/runs/{run}/metrics")["metrics"]
@@ -142,6 +174,11 @@ class Checker:
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()
         return told
+
+    def _bytes(self, url: str) -> bytes:
+        answer = self._http.get(url)
+        answer.raise_for_status()
+        return answer.content
 
     def _text(self, path: str, **query: str) -> str:
         answer = self._http.get(path, params=query)

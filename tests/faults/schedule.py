@@ -10,7 +10,17 @@ import redis
 
 from runhue_server.stack import Stack
 
-KILLED_PROCESSES = ("zygote", "ingest", "api", "aggregation", "coloring", "sweeper", "postgres", "valkey")
+KILLED_PROCESSES = (
+    "zygote",
+    "ingest",
+    "api",
+    "aggregation",
+    "coloring",
+    "media",
+    "sweeper",
+    "postgres",
+    "valkey",
+)
 
 
 @dataclass(frozen=True)

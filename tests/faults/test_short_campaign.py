@@ -21,3 +21,4 @@ def test_nothing_is_lost_doubled_or_miscolored_under_faults(tmp_path: Path) -> N
 
         assert len({fault.kind for fault in campaign.faults}) >= 10
         assert sum(len(run.must) for run in campaign.expected().values()) > 5_000
+        assert sum(len(run.pictures) for run in campaign.expected().values()) > 100

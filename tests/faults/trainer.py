@@ -1,4 +1,4 @@
-"""A training process: logs rows of the ground truth through the SDK and notes each call that returned.
+"""A training process: logs rows and pictures of the truth through the SDK and notes each call that returned.
 
 `python -m tests.faults.trainer RUN SEED FIRST STEPS STRIDE PAUSE FOLDER`
 """
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import runhue
-from tests.faults.truth import row
+from tests.faults.truth import PICTURE, has_picture, picture, row
 
 
 def main() -> None:
@@ -28,10 +28,19 @@ def main() -> None:
         settings=settings,
     )
     for step in range(int(first), int(first) + int(steps) * int(stride), int(stride)):
-        run.log(row(int(seed), step), step=step, commit=True)
+        run.log(row(int(seed), step) | shown(int(seed), step, Path(folder)), step=step, commit=True)
         os.write(returned, step.to_bytes(8, "little"))
         time.sleep(float(pause))
     run.finish()
+
+
+def shown(seed: int, step: int, folder: Path) -> dict[str, runhue.Image]:
+    """The picture of a step, if it has one; the SDK keeps a copy."""
+    if not has_picture(step):
+        return {}
+    path = folder / f"picture-{os.getpid()}.png"
+    path.write_bytes(picture(seed, step))
+    return {PICTURE: runhue.Image(path)}
 
 
 if __name__ == "__main__":

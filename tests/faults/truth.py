@@ -4,10 +4,14 @@ import hashlib
 import math
 import random
 import struct
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 KEYS = ("loss", "acc", "epoch", "grad.norm")
+PICTURE = "picture"
+PICTURE_EVERY = 40
+PIXELS = 48
 
 
 def row(seed: int, step: int) -> dict[str, float | int]:
@@ -22,6 +26,26 @@ def row(seed: int, step: int) -> dict[str, float | int]:
     if step % 5 == 0:
         values["grad.norm"] = source.choice([2**60 + step, source.random()])
     return values
+
+
+def has_picture(step: int) -> bool:
+    """Whether a training process logs a picture at that step."""
+    return step % PICTURE_EVERY == 0
+
+
+def picture(seed: int, step: int) -> bytes:
+    """The PNG that run `seed` logs at `step`: noise, so that no two are equal."""
+    source = random.Random(f"picture {seed}:{step}")
+    lines = b"".join(b"\0" + source.randbytes(3 * PIXELS) for _ in range(PIXELS))
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", PIXELS, PIXELS, 8, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(lines, 0),
+        b"IEND": b"",
+    }
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks.items()
+    )
 
 
 @dataclass(frozen=True)
