@@ -261,7 +261,9 @@ class BoundedProcess:
         return not poll.poll(0)
 
     def _own_folder(self) -> Path:
-        if self._folder is None:
+        if self._folder is None or not self._folder.is_dir():
+            # Idle for long, we look killed to another worker. What runs may write to the old folder only.
+            self._end()
             make_directory(self._place)
             _forget_left_over(self._place)
             self._folder = Path(tempfile.mkdtemp(dir=self._place))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,7 +140,12 @@ def test_killed(bounded: Start, slow_png: bytes, whole: bool) -> None:
 
 def test_crash(bounded: Start, slow_png: bytes) -> None:
     """A decoder that crashes is a reason; the next item is not affected."""
-    process = bounded(while_waiting=kill_at_work(lambda: forks(process)[0], signal.SIGSEGV))
+
+    def victim() -> psutil.Process:
+        assert eventually(lambda: bool(forks(process)))
+        return forks(process)[0]
+
+    process = bounded(while_waiting=kill_at_work(victim, signal.SIGSEGV))
 
     with pytest.raises(Refused, match="SIGSEGV") as refused:
         look(process, slow_png)
@@ -199,6 +205,19 @@ def test_folders_are_removed(bounded: Start, tmp_path: Path) -> None:
     process.close()
 
     assert [*(tmp_path / "work-0").iterdir()] == []
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_folder_that_was_taken_away(bounded: Start, tmp_path: Path, *, runs: bool) -> None:
+    """A worker that did nothing for so long that another one removed its folder goes on in a new one."""
+    process = bounded()
+    look(process, png())
+    if not runs:
+        psutil.Process(process.pid).kill()
+        assert eventually(lambda: process.pid is None)
+    shutil.rmtree(tmp_path / "work-0")
+
+    assert look(process, png(600, 300)).made == {"thumbnail": "image/webp"}
 
 
 def test_links_are_no_renditions(bounded: Start, tmp_path: Path) -> None:
