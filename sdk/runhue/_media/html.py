@@ -23,7 +23,7 @@ class Html(Media):
         inject: put default styles into its head.
         data_is_not_path: take a str as HTML, whatever it looks like.
     Raises:
-        BadMedia: none of these.
+        BadMedia: none of these, or one word that ends in `.html` where there is no such file.
     """
 
     def __init__(
@@ -53,15 +53,19 @@ def _html_of(data: Any, is_text: bool) -> str:  # str, path or file
     if path is not None and (isinstance(data, Path) or _is_page(data)):
         return existing_file(path, "Html").read_text(encoding="utf-8")
     if isinstance(data, str):
+        if not is_text and _could_be_a_path(data) and len(data.split()) == 1:
+            raise BadMedia(f"Html: there is no file {data}; data_is_not_path=True takes these words as text")
         return data
     raise BadMedia(f"Html: data must be a str, an open file or a path, got {type(data).__name__}")
 
 
 def _is_page(data: str) -> bool:
     """True for the path of a page that is there, and not for HTML."""
-    if "\n" in data or "<" in data or suffix_of(Path(data)) != "html":
-        return False
-    return Path(data).is_file()
+    return _could_be_a_path(data) and Path(data).is_file()
+
+
+def _could_be_a_path(data: str) -> bool:
+    return not any(mark in data for mark in "\n<") and suffix_of(Path(data)) == "html"
 
 
 def _with_styles(html: str) -> str:

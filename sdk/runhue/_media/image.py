@@ -1,12 +1,12 @@
 """`runhue.Image`: pictures, with masks and boxes over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from runhue._errors import BadMedia
 from runhue._media.media import Media, Place
 from runhue._media.overlays import Boxes, Mask, class_labels
-from runhue._media.pixels import ENCODERS, encoded, picture_of, picture_of_bytes
+from runhue._media.pixels import ENCODERS, encoded, picture_of, size_of_file
 from runhue._media.text import caption_of, existing_file, path_of, suffix_of
 
 FOLDER = "images"
@@ -19,7 +19,8 @@ class Image(Media):
     Args:
         data_or_path: an array of shape (height, width) or (height, width, channels) with 1 (grey), 3
             (RGB) or 4 (RGBA) channels, a torch tensor (channels, height, width), a PIL image, a
-            matplotlib figure, another Image, or the path of an image file, which is kept as it is.
+            matplotlib figure, another Image, or the path of an image file, which is kept as it is: what
+            pillow reads, or SVG.
             Floats of at most 1 are scaled to 0..255, see `pixels.to_uint8`.
         mode: a pillow mode to convert to, such as "L"; by default it follows from the channels.
         caption: shown below it.
@@ -43,8 +44,9 @@ class Image(Media):
     """The file, whose type `format` says; `width` and `height` are pixels."""
 
     format: str
-    width: int
-    height: int
+    width: int | None
+    """None of SVG, which has no pixels of its own; so is `height`."""
+    height: int | None
 
     def __init__(
         self,
@@ -77,17 +79,19 @@ class Image(Media):
         if path is not None:
             self.format = suffix_of(path)
             self.content = existing_file(path, "Image").read_bytes()
-            picture = picture_of_bytes(self.content, str(path))
+            self.width, self.height = size_of_file(self.content, path)
         else:
             self.format = file_type
             picture = picture_of(data, mode, scale=scale)
             self.content = encoded(picture, file_type)
-        self.width, self.height = picture.size
+            self.width, self.height = picture.size
 
     def stored(self, place: Place) -> dict[str, Any]:
         """`{_type: image-file, path, sha256, size, format, width, height, caption?, boxes?, masks?}`."""
         value = {"_type": "image-file", **place.add_file(self.content, FOLDER, self.format)}
-        value |= {"format": self.format, "width": self.width, "height": self.height}
+        value["format"] = self.format
+        if self.width is not None:
+            value |= {"width": self.width, "height": self.height}
         if self.caption is not None:
             value["caption"] = self.caption
         if self._grouping:
@@ -96,15 +100,29 @@ class Image(Media):
             value["boxes"] = {group.name: group.stored(place) for group in self.boxes}
         if self.masks:
             value["masks"] = {mask.name: mask.stored(place) for mask in self.masks}
+        for doubt in self._doubts():
+            place.warn(f"{place.key}: {doubt}")
         return value
+
+    def _doubts(self) -> Iterator[str]:
+        """What is stored as it came, and looks like a mistake."""
+        for mask in self.masks:
+            if self.width is not None and mask.size != (self.width, self.height):
+                yield f"masks[{mask.name!r}] has another width or height than the image"
+        for group in self.boxes:
+            if group.looks_like_pixels:
+                yield (
+                    f"boxes[{group.name!r}] has positions far beyond 1, the image's whole width and height:"
+                    ' of pixels say "domain": "pixel" in each box'
+                )
 
     @classmethod
     def stored_list(cls, items: Sequence["Image"], place: Place) -> dict[str, Any]:
         """`{_type: images/separated, count, width, height, format, filenames, ...}`, size of the first."""
         values = [item.stored(place) for item in items]
         first = values[0]
-        stored = {"_type": "images/separated", "width": first["width"], "height": first["height"]}
-        stored |= {"format": first["format"], "count": len(values)}
+        stored = {"_type": "images/separated", "format": first["format"], "count": len(values)}
+        stored |= {side: first[side] for side in ("width", "height") if side in first}
         stored["filenames"] = [value["path"] for value in values]
         for each, listed in (("caption", "captions"), ("masks", "all_masks"), ("boxes", "all_boxes")):
             parts = [value.get(each) for value in values]

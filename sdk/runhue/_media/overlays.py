@@ -1,6 +1,7 @@
 """Masks and boxes over an image, with the names of their classes."""
 
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -17,6 +18,9 @@ ClassLabels = dict[str, str]
 """Name by class id, which is a decimal number."""
 
 DOMAINS = frozenset({None, "percentage", "fraction", "pixel"})
+FAR_BEYOND = 2
+"""A fraction of an image may overshoot 1; nothing that is meant as one is as large as this."""
+
 CORNERS = ("minX", "maxX", "minY", "maxY")
 WANDB_TYPES: dict[str, str] = {
     "mask_classes": "mask/class_labels",
@@ -53,6 +57,12 @@ class Mask:
         if self.labels is None and found:
             self.labels = _default_labels(found)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, which stand at this place of every PNG."""
+        width, height = struct.unpack(">II", self.content[16:24])
+        return width, height
+
     def stored(self, place: Place) -> dict[str, Any]:
         """`{_type: mask, path, sha256, size}`; the labels are recorded beside it."""
         if self.labels:
@@ -72,6 +82,18 @@ class Boxes:
         found = {box["class_id"] for box in self.boxes if "class_id" in box}
         labels = class_labels(given.get("class_labels"), f"boxes[{name!r}]") or labels
         self.labels = labels if labels is not None else _default_labels(sorted(found))
+
+    @property
+    def looks_like_pixels(self) -> bool:
+        """True when a box that is said to have fractions of the image has pixels, it seems."""
+        return any(
+            abs(number) > FAR_BEYOND
+            for box in self.boxes
+            if box.get("domain") != "pixel"
+            for side in box["position"].values()
+            for number in (side if isinstance(side, list) else [side])
+            if _is_finite(number)
+        )
 
     def stored(self, place: Place) -> dict[str, Any]:
         """`{_type: boxes2D, path, sha256, size}`; the labels are in the file, and recorded beside it."""

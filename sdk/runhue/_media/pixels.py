@@ -1,12 +1,14 @@
 """From arrays, figures and files to pictures, and from pictures to the bytes of a file."""
 
 import io
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from runhue._errors import BadMedia
 from runhue._media.libraries import library
 from runhue._media.tensors import as_numpy
+from runhue._media.text import suffix_of
 
 ENCODERS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "bmp": "BMP"}
 """File types that a picture can be written as, by pillow's name."""
@@ -30,9 +32,26 @@ def picture_of_bytes(content: bytes, name: str) -> Any:  # PIL.Image.Image
     try:
         picture = pillow.open(io.BytesIO(content))
         picture.load()
+    except pillow.UnidentifiedImageError as error:
+        formats = "png, jpg, bmp, gif, webp, tiff and svg are taken"
+        raise BadMedia(f"{NAME}: {name} holds no image that can be read: {formats}") from error
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
-        raise BadMedia(f"{NAME}: {name} is no image that can be read: {error}") from error
+        raise BadMedia(f"{NAME}: {name} holds no image that can be read: {error}") from error
     return picture
+
+
+def size_of_file(content: bytes, path: Path) -> tuple[int, int] | tuple[None, None]:
+    """(width, height) in pixels of an image file; SVG has none.
+
+    Raises:
+        BadMedia: it is none that can be read.
+    """
+    if suffix_of(path) != "svg":
+        width, height = picture_of_bytes(content, str(path)).size
+        return width, height
+    if b"<svg" not in content and b":svg" not in content:
+        raise BadMedia(f"{NAME}: {path} holds no <svg> element")
+    return None, None
 
 
 def picture_of(

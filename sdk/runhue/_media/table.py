@@ -1,5 +1,6 @@
 """`runhue.Table`: rows and columns, whose cells may hold media."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -40,7 +41,8 @@ class Table(Media):
         log_mode: "IMMUTABLE" and "MUTABLE" store the whole table with each log, "INCREMENTAL" the rows
             that were added since the last one under its key.
     Raises:
-        BadMedia: a row of another length than the columns, rows that are none, or a cell of another type.
+        BadMedia: a row of another length than the columns, rows that are none, a cell of another type, or
+            two columns of one name.
     """
 
     MAX_ROWS: ClassVar[int] = 10_000
@@ -61,6 +63,8 @@ class Table(Media):
             raise BadMedia(f"Table: log_mode must be one of {', '.join(LOG_MODES)}, got {log_mode!r}")
         self.log_mode = log_mode
         self._increments: WeakKeyDictionary[object, dict[str, Increments]] = WeakKeyDictionary()
+        if dataframe is not None and not is_frame(dataframe):
+            raise BadMedia(f"Table: dataframe must be a DataFrame of pandas, got {type(dataframe).__name__}")
         frame = dataframe if dataframe is not None else data if is_frame(data) else None
         self.columns = _column_names(list(frame.columns) if frame is not None else columns)
         types = column_types(None if allow_mixed_types else dtype, optional, len(self.columns))
@@ -262,6 +266,9 @@ def _column_names(columns: Any) -> list[str | int]:  # any sequence
     for name in names:
         if not isinstance(name, str | int):
             raise BadMedia(f"Table: a column's name must be a str or an int, got {name!r}")
+    twice = [text for text, count in Counter(map(str, names)).items() if count > 1]
+    if twice:
+        raise BadMedia(f"Table: columns must have different names, {twice[0]!r} comes more than once")
     return names
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image as PillowImage
 
 import runhue
+from tests.unit.sdk.media.logged import log, logging
 
 mpl.use("agg")
 from matplotlib import pyplot as plt  # the backend comes first
@@ -111,8 +112,46 @@ def test_files_stay_as_they_are(tmp_path: Path) -> None:
     assert (image.content, image.format) == (path.read_bytes(), "jpg")
     assert (image.width, image.height) == (9, 8)
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(ValueError, match="is no image that can be read"):
+    with pytest.raises(ValueError, match=r"holds no image that can be read: png, jpg, .* are taken"):
         runhue.Image(tmp_path / "text.png")
+
+
+def test_drawings_stay_as_they_are(tmp_path: Path) -> None:
+    """An SVG is stored byte for byte, without a size in pixels, alone and in a list."""
+    path = tmp_path / "drawing.svg"
+    path.write_text('<svg xmlns="http://www.w3.org/2000/svg"><circle r="9"/></svg>')
+
+    logged = log(tmp_path, {"one": runhue.Image(path), "two": [runhue.Image(str(path))] * 2})
+
+    one, two = logged.rows[0][1]["one"], logged.rows[0][1]["two"]
+    assert (logged.files[one["path"]], one["format"]) == (path.read_bytes(), "svg")
+    assert not {"width", "height"} & (one.keys() | two.keys())
+    assert (two["count"], two["format"]) == (2, "svg")
+    path.write_text("no drawing")
+    with pytest.raises(ValueError, match=r"drawing\.svg holds no <svg> element"):
+        runhue.Image(path)
+
+
+def test_layers_that_look_wrong_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mask of another size and boxes in pixels that are said to be fractions are stored, with a warning."""
+    wide = {"minX": 10, "maxX": 40, "minY": 20, "maxY": 30}
+    right = [
+        {"position": {"minX": 0, "maxX": 1.01, "minY": 0, "maxY": 0.5}},
+        {"position": wide, "domain": "pixel"},
+    ]
+    picture = np.zeros((8, 8), dtype=np.uint8)
+
+    def image(mask: Any, boxes: list[Any]) -> runhue.Image:
+        return runhue.Image(picture, masks={"m": {"mask_data": mask}}, boxes={"b": {"box_data": boxes}})
+
+    with logging(tmp_path, silent=False) as (run, _):
+        run.log({"scene": image(picture, right)})
+        assert "scene" not in capsys.readouterr().err
+        run.log({"scene": image(picture[:4], [{"position": wide}])})
+
+    said = capsys.readouterr().err
+    assert "scene: masks['m'] has another width or height than the image" in said
+    assert "scene: boxes['b'] has positions far beyond 1" in said
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F"])

@@ -154,6 +154,9 @@ def test_html(tmp_path: Path) -> None:
     assert page.startswith('<html><head><base target="_blank">')
     assert page.endswith("</head><body>hi</body></html>")
 
+    for words in ("see page.html", "<a>page.html", "page"):
+        assert runhue.Html(words, inject=False).html == words
+    assert runhue.Html("page.html", inject=False, data_is_not_path=True).html == "page.html"
     plain, logged = stored(tmp_path / "plain", runhue.Html("<p>hi</p>", inject=False))
     assert kept(plain, logged.files) == b"<p>hi</p>"
 
