@@ -16,7 +16,8 @@ from runhue_shared.charts.refusals import PresetRefused
 from runhue_shared.db import Transaction, custom_charts
 from runhue_shared.db.custom_charts import Preset
 
-CHECKED_SPECS = 256
+CHECKED_SPECS = 2 * custom_charts.MOST
+"""More than one team has, so that its list is checked once."""
 
 
 class InvalidPreset(Invalid):

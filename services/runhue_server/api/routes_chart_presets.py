@@ -26,8 +26,6 @@ from runhue_shared.db.keys import Principal
 
 router = APIRouter(prefix="/api/v1/teams/{team}/chart-presets", tags=["charts"])
 
-MAX_PRESETS = 1_000
-
 PresetId = Annotated[
     str,
     Path(description="Id of a preset; it holds slashes", examples=["wandb/line/v0"], max_length=1_000),
@@ -91,9 +89,9 @@ def create_preset(principal: Writer, team: TeamName, body: NewPreset) -> Respons
     for_whole_team(principal)
     new = _checked(body, body.name)
     with db.transaction() as tx:
-        if len(custom_charts.of_team(tx, principal.team_id)) >= MAX_PRESETS:
-            why = f"team {team!r} has {MAX_PRESETS} presets"
-            raise TooManyPresets(why, field="name", limit=MAX_PRESETS, fix="delete one")
+        if not custom_charts.has_room(tx, principal.team_id, body.name):
+            why = f"team {team!r} has {custom_charts.MOST} presets"
+            raise TooManyPresets(why, field="name", limit=custom_charts.MOST, fix="delete one")
         if not custom_charts.create(tx, principal.team_id, new):
             raise PresetExists(
                 f"team {team!r} has a preset {body.name!r}",

@@ -172,12 +172,16 @@ def make_project(tx: db.Transaction, team: Principal, name: str) -> bool:
     """
     known = stored.project_id(tx, team.team_id, name)
     if team.project_id is not None and known != team.project_id:
-        raise Forbidden(
-            f"key {team.key_name!r} is good for project {team.project_name!r} only",
-            field="name",
-            fix="use a key of the whole team",
-        )
+        raise _for_one_project(team)
     return stored.create_project(tx, team.team_id, name)
+
+
+def _for_one_project(team: Principal) -> Forbidden:
+    return Forbidden(
+        f"key {team.key_name!r} is good for project {team.project_name!r} only",
+        field="name",
+        fix="use a key of the whole team",
+    )
 
 
 def check_project_name(name: object) -> str:
@@ -211,17 +215,27 @@ def create_custom_chart(_source: None, context: Context, input: Json | None = No
     One that cannot be drawn is kept, and charts that use it say what is wrong.
 
     Raises:
-        Invalid: name or spec is missing or too long, or the spec is no JSON object.
+        Invalid: name or spec is missing or too long, the spec is no JSON object, or the team has too many.
+        Forbidden: the key is for one project only.
         NotFound: no such team, or the key does not reach it.
     """
     given = input or {}
     team = context.in_team(given.get("entity"))
+    if team.project_id is not None:
+        raise _for_one_project(team)
     name = check_project_name(given.get("name"))
     spec = _checked_spec(given.get("spec") or "")
     _warn_of_refused(f"{team.team_name}/{name}", spec)
     title = str(given.get("displayName") or name)[:LONGEST_TITLE].replace("\0", "")
     access = "public" if str(given.get("access", "")).lower() == "public" else "private"
     with db.transaction() as tx:
+        if not custom_charts.has_room(tx, team.team_id, name):
+            raise Invalid(
+                f"team {team.team_name!r} has {custom_charts.MOST} presets",
+                field="name",
+                limit=custom_charts.MOST,
+                fix="delete one with DELETE .../chart-presets",
+            )
         custom_charts.put(tx, team.team_id, name, title, access, spec)
     return {"chart": {"id": f"{team.team_name}/{name}"}}
 

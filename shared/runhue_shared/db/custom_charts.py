@@ -7,6 +7,9 @@ from psycopg.rows import class_row
 
 from runhue_shared.db import Transaction
 
+MOST = 500
+"""So many presets a team has at most."""
+
 
 class Preset(NamedTuple):
     """A team's preset; `spec` is JSON, a Vega or Vega-Lite spec with placeholders."""
@@ -39,6 +42,15 @@ def put(tx: Transaction, team_id: int, name: str, display_name: str, access: str
         " access = excluded.access, spec = excluded.spec, updated_at = now()",
         (team_id, name, display_name, access, spec),
     )
+
+
+def has_room(tx: Transaction, team_id: int, name: str) -> bool:
+    """Whether the team may keep a preset of that name: it has one, or fewer than `MOST`."""
+    row = tx.execute(
+        "SELECT count(*) < %s OR bool_or(name = %s) FROM custom_chart WHERE team_id = %s",
+        (MOST, name, team_id),
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def create(tx: Transaction, team_id: int, preset: NewPreset) -> bool:

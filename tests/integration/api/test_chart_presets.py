@@ -21,6 +21,14 @@ SPEC: dict[str, Any] = {
 }
 
 
+def test_a_team_keeps_so_many(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One preset more than a team may have is refused; one that is there counts once."""
+    monkeypatch.setattr(custom_charts, "MOST", 2)
+    codes = [api.post(URL, json={"name": name, "spec": SPEC}).json().get("code") for name in "abca"]
+
+    assert codes == [None, None, "too_many_presets", "preset_exists"]
+
+
 def test_presets_are_made_read_changed_and_deleted(api: httpx.Client, teams: tuple[Team, Team]) -> None:
     """A preset has its own id, says what it asks for, and can be changed and deleted."""
     made = api.post(URL, json={"name": "my bars", "title": "Bars", "description": "d", "spec": SPEC})

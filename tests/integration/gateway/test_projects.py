@@ -7,6 +7,7 @@ import pytest
 from runhue_server.gateway import ids
 from runhue_shared import db
 from runhue_shared.db import custom_charts, keys, projects
+from runhue_shared.settings import Settings
 from tests.integration.gateway.conftest import Client, key_of
 
 GET_PROJECTS = """query GetProjects($entity: String, $cursor: String, $perPage: Int = 50) {
@@ -183,6 +184,31 @@ def test_custom_chart_is_kept_and_replaced(client: Client) -> None:
     assert answers == ["main/bars", "main/bars"]
     with db.transaction() as tx:
         assert custom_charts.spec_of(tx, keys.team_id(tx, "main"), "bars") == '{"mark":"line"}'
+
+
+def test_custom_charts_are_for_keys_of_the_team(
+    client: Client, server_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key for one project changes no preset of its team, and a team keeps only so many."""
+    create(client, "digits")
+    with db.transaction() as tx:
+        team = keys.team_id(tx, "main")
+        project = projects.project_id(tx, team, "digits")
+        key = keys.create(
+            tx, team, "ci", ["ingest", "read"], keys.pepper(server_settings), project_id=project
+        )
+    chart = {"entity": "main", "displayName": "B", "chartType": "Vega2", "access": "PRIVATE", "spec": "{}"}
+    monkeypatch.setattr(custom_charts, "MOST", 1)
+
+    for _ in range(2):
+        client.ask(CHART, **chart, chartName="bars")
+    full = client.post(CHART, **chart, chartName="more")
+    narrow = Client(client.url, key)
+    with narrow.http:
+        refused = narrow.post(CHART, **chart, chartName="bars")
+
+    assert full.json()["errors"][0]["extensions"]["limit"] == 1
+    assert refused.json()["errors"][0]["extensions"]["field"] == "name", refused.text
 
 
 @pytest.mark.parametrize("spec", ["", "no json", "[1]", "1"])
