@@ -258,7 +258,7 @@ class Run(StoredRun):
         return self._transport.run(histograms_call(self.team, self.project, [self.id], query))
 
     def summary_media(self) -> list[Medium]:
-        """The media in the run's summary, and the arrays that are kept whole."""
+        """The media in the run's summary, and the arrays that are kept whole: the first 5,000 of them."""
         records = self._transport.run(summary_media_call(self.path))
         return [Medium(self._transport, self.path, record) for record in records]
 

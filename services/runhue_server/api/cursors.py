@@ -19,8 +19,8 @@ def cursor_of(listing: str, place: Sequence[str]) -> str:
     return base64.urlsafe_b64encode(json.dumps([listing, *place]).encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str | None, listing: str, length: int) -> list[str] | None:
-    """The place in a cursor of the list; None without one.
+def place_of(cursor: str | None, listing: str, length: int, field: str = "cursor") -> list[str] | None:
+    """The place in a cursor of the list, which came in `field`; None without one.
 
     Raises:
         InvalidCursor: it is no cursor, or another list's, or has not `length` parts.
@@ -31,10 +31,10 @@ def place_of(cursor: str | None, listing: str, length: int) -> list[str] | None:
         padded = cursor + "=" * (-len(cursor) % 4)
         found = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise invalid_cursor("is none that this server made") from error
+        raise invalid_cursor("is none that this server made", field) from error
     texts = isinstance(found, list) and all(isinstance(part, str) and "\0" not in part for part in found)
     if not texts or found[:1] != [listing] or len(found) != length + 1:
-        raise invalid_cursor("belongs to another list or order")
+        raise invalid_cursor("belongs to another list or order", field)
     return [str(part) for part in found[1:]]
 
 

@@ -73,7 +73,7 @@ def page_of(tx: Transaction, asked: Asked, limit: int, after: str | None) -> tup
 
 
 def _behind(after: str | None, listing: str) -> Place | None:
-    place = place_of(after, listing, 3)
+    place = place_of(after, listing, 3, "after")
     if place is None:
         return None
     try:

@@ -97,6 +97,7 @@ class Media(Answer):
 
 
 class SummaryMedia(Answer):
-    """The media in a run's summary, by dotted key and index."""
+    """The media in a run's summary, by dotted key and index; `truncated`: only the first are here."""
 
     media: list[Medium]
+    truncated: bool

@@ -27,6 +27,7 @@ LIST = "list"
 MAX_STEPS = 10_000
 MAX_ITEMS = 500
 MAX_IN_SUMMARY = 5_000
+"""Items of lists count each; an answer says when it is not all."""
 
 
 @router.get(
@@ -127,4 +128,5 @@ def read_summary_media(
         run_id = run_of(tx, principal, team, project, run).id
         summary = documents.summary_of_run(tx, run_id)
     found = [Found(run, run_id, key, None, item) for key, item in media_in(summary)]
-    return answer({"media": media_answers(principal.team_id, found[:MAX_IN_SUMMARY], viewer)})
+    media = media_answers(principal.team_id, found[:MAX_IN_SUMMARY], viewer)
+    return answer({"media": media, "truncated": len(found) > MAX_IN_SUMMARY})

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from psycopg import Cursor
 
+from runhue_server.api import routes_media
 from runhue_server.api.models_media import Media, MediaKeys, MediaSteps, Medium, SummaryMedia
 from runhue_shared import db
 from runhue_shared.db import documents, inspections
@@ -299,6 +300,21 @@ def test_media_in_the_summary(api: httpx.Client, project: Stored) -> None:
     }
 
 
+def test_a_summary_of_too_many_media_says_so(
+    api: httpx.Client, project: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that does not hold all media of a summary is marked as cut."""
+    names = [f"{IMAGES}/{at}.png" for at in range(3)]
+    project.log("r1", [{"img": {"_type": "images/separated", "filenames": names}}])
+    url = f"{project.url}/runs/r1/summary-media"
+    whole = SummaryMedia.model_validate(api.get(url).json())
+    monkeypatch.setattr(routes_media, "MAX_IN_SUMMARY", 2)
+
+    cut = SummaryMedia.model_validate(api.get(url).json())
+
+    assert (len(whole.media), whole.truncated, len(cut.media), cut.truncated) == (3, False, 2, True)
+
+
 def test_a_page_takes_as_many_statements_as_an_item(
     api: httpx.Client, project: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,7 +364,7 @@ def test_a_page_without_items_reads_the_points_in_few_windows(
         ({"key": "k", "runs": ","}, "invalid_request", "runs"),
         ({"key": "k", "runs": "r1,none"}, "run_not_found", "runs"),
         ({"key": "k", "runs": ",".join(map(str, range(51)))}, "invalid_request", "runs"),
-        ({"key": "k", "runs": "r1", "after": "x"}, "invalid_cursor", "cursor"),
+        ({"key": "k", "runs": "r1", "after": "x"}, "invalid_cursor", "after"),
         ({"key": "k", "runs": "r1", "limit": 501}, "invalid_request", "limit"),
         ({"key": "k", "runs": "r1", "from": 1}, "unknown_parameter", "from"),
     ],
