@@ -47,7 +47,7 @@ def begin_upload(
     sha256 = None if body.sha256 is None else bytes.fromhex(body.sha256)
     begun = parts.begin(principal.team_id, target, body.size, Expected(sha256=sha256))
     if sha256 is not None:
-        parts.finish_with_known(begun, sha256)
+        parts.finish_with_known(begun, sha256, principal.project_id)
     return _progress(principal, run_id, begun.id)
 
 

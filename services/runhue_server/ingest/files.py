@@ -95,7 +95,9 @@ def check(offer: FileOffer, max_bytes: int) -> None:
 def answer_offer(
     sender: Principal, writer_id: int, offer: FileOffer, settings: Settings
 ) -> tuple[FileAnswer, SeenWriter]:
-    """Have the run's path name the bytes if the team has them; else say where they go. Idempotent; blocks.
+    """Have the run's path name the bytes if they are here; else say where they go. Idempotent; blocks.
+
+    For a key of one project they are here when a file of that project has them.
 
     Raises:
         WriterNotFound: the key reaches no such writer.
@@ -104,10 +106,10 @@ def answer_offer(
     """
     check(offer, settings.max_file_bytes)
     seen = liveness.hear(sender, writer_id)
-    if _names_it(sender.team_id, seen.run_id, offer):
+    if _names_it(sender, seen.run_id, offer):
         return FileAnswer(stored=True), seen
     take_over_uploads(sender.team_id, seen.run_id, [offer.path])
-    if _names_it(sender.team_id, seen.run_id, offer):
+    if _names_it(sender, seen.run_id, offer):
         return FileAnswer(stored=True), seen
     expected = Expected(sha256=bytes.fromhex(offer.sha256), size=offer.size)
     if offer.parts and offer.size >= PARTS_FROM:
@@ -125,13 +127,13 @@ def target_of(run_id: int, offer: FileOffer) -> RunFileAt:
     return RunFileAt(run_id, offer.path, offer.mimetype or type_of(offer.path))
 
 
-def _names_it(team_id: int, run_id: int, offer: FileOffer) -> bool:
-    """Have the run's path name the team's blob; False when the team does not have it."""
+def _names_it(sender: Principal, run_id: int, offer: FileOffer) -> bool:
+    """Have the run's path name the team's blob; False when there is none that the key may know of."""
     with db.transaction() as tx:
-        blob = blobs.find(tx, team_id, bytes.fromhex(offer.sha256))
+        blob = blobs.find(tx, sender.team_id, bytes.fromhex(offer.sha256), sender.project_id)
         if blob is None or blob.size != offer.size:
             return False
         file = run_files.find(tx, run_id, offer.path)
         if file is None or file.sha256 != blob.sha256:
-            settle(tx, team_id, target_of(run_id, offer), StoredBlob(*blob))
+            settle(tx, sender.team_id, target_of(run_id, offer), StoredBlob(*blob))
     return True

@@ -103,14 +103,16 @@ def begin(team_id: int, target: Target, size: int, expected: Expected = ANYTHING
         return part_uploads.begin(tx, PartUpload(upload_id, team_id, *texts, size, part_size(size), None))
 
 
-def finish_with_known(upload: PartUpload, sha256: bytes) -> bool:
+def finish_with_known(upload: PartUpload, sha256: bytes, project_id: int | None) -> bool:
     """Have the team's bytes of that hash be the file, if it has them; no part is needed then.
+
+    With `project_id` those of that project's files only, as `blobs.find`.
 
     Raises:
         RunDeleted: the run is not there any more.
     """
     with db.transaction() as tx:
-        blob = blobs.find(tx, upload.team_id, sha256)
+        blob = blobs.find(tx, upload.team_id, sha256, project_id)
         if blob is None or blob.size != upload.size:
             return False
         settle(tx, upload.team_id, target_of(upload), StoredBlob(*blob))

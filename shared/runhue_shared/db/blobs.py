@@ -35,11 +35,21 @@ def insert(tx: Transaction, team_id: int, blob: Blob) -> bool:
     return done.rowcount == 1
 
 
-def find(tx: Transaction, team_id: int, sha256: bytes) -> Blob | None:
-    """The team's blob of that hash; it stays until the transaction ends."""
+def find(tx: Transaction, team_id: int, sha256: bytes, project_id: int | None = None) -> Blob | None:
+    """The team's blob of that hash; it stays until the transaction ends.
+
+    With `project_id` only when a file of that project has these bytes, for a key that knows no other: whoever
+    heard of a hash would be given what another project keeps.
+    """
     row = tx.execute(
-        "SELECT sha256, md5, size FROM blob WHERE team_id = %s AND sha256 = %s FOR KEY SHARE",
-        (team_id, sha256),
+        "SELECT b.sha256, b.md5, b.size FROM blob b"
+        " WHERE b.team_id = %(team)s AND b.sha256 = %(sha256)s AND (%(project)s::int IS NULL"
+        " OR EXISTS (SELECT FROM run_file f JOIN run r ON r.id = f.run_id WHERE f.team_id = b.team_id"
+        "  AND f.sha256 = b.sha256 AND r.project_id = %(project)s)"
+        " OR EXISTS (SELECT FROM artifact_file f JOIN artifact a ON a.id = f.artifact_id"
+        "  WHERE f.team_id = b.team_id AND f.sha256 = b.sha256 AND a.project_id = %(project)s))"
+        " FOR KEY SHARE OF b",
+        {"team": team_id, "sha256": sha256, "project": project_id},
     ).fetchone()
     return None if row is None else Blob(*row)
 

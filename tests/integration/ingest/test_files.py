@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from runhue_shared import db
-from runhue_shared.db import run_files
+from runhue_shared.db import keys, projects, run_files
 from runhue_shared.db.run_files import RunFile
+from runhue_shared.settings import settings
 from tests.integration.ingest.sender import Sender
 
 CONTENT = b"a picture"
@@ -50,6 +51,26 @@ def test_offer_put_offer(sender: Sender) -> None:
         hashlib.sha256(CONTENT).hexdigest(),
         "image/png",
     )
+
+
+def test_keys_of_one_project_know_its_bytes_only(sender: Sender) -> None:
+    """Who has a key of one project gets nothing for a hash of another project's bytes."""
+    sender.http.put(offer(sender, sender.new_writer()).json()["upload_url"], content=CONTENT)
+    with db.transaction() as tx:
+        team = keys.team_id(tx, "main")
+        projects.create_project(tx, team, "apart")
+        project = projects.project_id(tx, team, "apart")
+        key = keys.create(tx, team, "apart", ["ingest"], keys.pepper(settings()), project_id=project)
+    apart = Sender(str(sender.http.base_url), key)
+    with apart.http:
+        writer = apart.new_writer(project="apart")
+
+        asked = offer(apart, writer).json()
+        assert asked["stored"] is False
+        apart.http.put(asked["upload_url"], content=CONTENT)
+
+        assert offer(apart, writer).json() == {"stored": True}
+        assert offer(apart, writer, path="again").json() == {"stored": True}
 
 
 def test_known_bytes_are_not_sent_again(sender: Sender) -> None:
