@@ -1,14 +1,18 @@
 """Artifacts over the API, as the wandb client logged them."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+from psycopg import Cursor
 
 from runhue_server.gateway.service import Gateway
 from tests.integration.api.stored import Stored, Team
+from tests.integration.api.stored_tables import inspect, table_bytes, value_of
 from tests.integration.gateway.artifact_logging import Logger
 from tests.integration.gateway.conftest import Client, serving
 
@@ -58,3 +62,35 @@ def test_read(api: httpx.Client, them: httpx.Client, logger: Logger) -> None:
     assert api.get(of_run, params={"direction": "input"}).json() == {"versions": [], "next": None}
     for path in ("artifacts", "artifacts/ds/versions", "artifacts/ds/versions/latest/files/a"):
         assert them.get(f"{place}/{path}").json()["code"] == "project_not_found"
+
+
+def test_cells_that_lie_in_other_artifacts(
+    api: httpx.Client, project: Stored, logger: Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Media of a table that an artifact refers to are found where they are, asking each artifact once."""
+    pictures: dict[str, bytes | str] = {f"media/images/{at}.png": b"%d" % at for at in range(40)}
+    logger.log("pictures", pictures, clientID="pictures-id")
+    content = table_bytes(["image"], [[{"_type": "image-file", "path": path}] for path in pictures])
+    files: dict[str, bytes | str] = {path: f"wandb-client-artifact://pictures-id/{path}" for path in pictures}
+    files["media/images/lost.png"] = "wandb-client-artifact://no-such-id/a.png"
+    logger.log("tables", {"t.table.json": content, **files}, clientID="tables-id")
+    address = "wandb-client-artifact://tables-id/t.table.json"
+    project.log("r2", [{"t": value_of("media/table/t.table.json", content, artifact_path=address)}])
+    inspect(project.team.id, hashlib.sha256(content).digest())
+    url = f"{project.url}/runs/r2/tables/rows"
+    asked: list[object] = []
+    plain = Cursor.execute
+
+    def counting(cursor: Any, *given: Any, **named: Any) -> Any:
+        asked.append(given[0])
+        return plain(cursor, *given, **named)
+
+    monkeypatch.setattr(Cursor, "execute", counting)
+    one = api.get(url, params={"key": "t", "limit": 1})
+    for_one = len(asked)
+    rows = api.get(url, params={"key": "t"}).json()["rows"]
+
+    assert one.status_code == 200, one.text
+    assert len(rows) == 40
+    assert api.get(rows[7]["cells"][0]["url"]).content == b"7"
+    assert len(asked) <= 2 * for_one + 8
