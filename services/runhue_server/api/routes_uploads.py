@@ -17,7 +17,7 @@ from runhue_server.storage.file_names import check_path, check_type, type_of
 from runhue_server.storage.named_files import file_of_run
 from runhue_server.storage.parts import Progress
 from runhue_server.storage.problems import FileTooLarge, HashMismatch, UploadNotFound, WrongPartSize
-from runhue_server.storage.receive import in_thread, receive_blob, with_rows
+from runhue_server.storage.receive import assembling, in_thread, receive_blob, with_rows
 from runhue_server.storage.targets import PartAt, RunFileAt, settle
 from runhue_shared import db
 from runhue_shared.blobs.store import Expected, StoredBlob
@@ -96,7 +96,7 @@ async def put_part(
 async def complete_upload(
     principal: Writer, team: TeamName, project: ProjectName, run: RunId, upload_id: UploadId
 ) -> Response:
-    return answer(await in_thread(_complete, principal, team, project, run, upload_id))
+    return answer(await assembling(_complete, principal, team, project, run, upload_id))
 
 
 @router.delete(

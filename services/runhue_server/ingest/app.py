@@ -24,7 +24,7 @@ from runhue_server.intake.refusals import Refusals
 from runhue_server.intake.starts import start_writer
 from runhue_server.intake.upkeep import Upkeep
 from runhue_server.intake.wake import Waker
-from runhue_server.storage.receive import in_thread
+from runhue_server.storage.receive import assembling, in_thread
 from runhue_server.storage.routes import storage_routes
 from runhue_server.web.auth import principal_of
 from runhue_server.web.health import health_routes
@@ -139,7 +139,7 @@ class Ingest:
         self._load.require_database()
         principal = await _principal(request)
         upload_id = request.path_params["upload_id"]
-        seen = await in_thread(file_parts.complete, principal, _writer_id(request), upload_id)
+        seen = await assembling(file_parts.complete, principal, _writer_id(request), upload_id)
         await self._revive(seen)
         return _json(files.FileAnswer(stored=True))
 

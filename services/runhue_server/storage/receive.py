@@ -25,6 +25,9 @@ WRITE_BYTES = 1024 * 1024
 THREADS = 12
 """Uploads and downloads that touch disks or buckets at once; more wait their turn for each piece."""
 
+ASSEMBLED_AT_ONCE = 4
+"""Files put together of parts at once: one can take a minute, in which smaller ones come and go."""
+
 ROWS_AT_ONCE = 4
 """So few that whoever commits batches always finds a connection in the pool."""
 
@@ -34,7 +37,13 @@ Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
 storage_threads = anyio.CapacityLimiter(THREADS)
+assembling_threads = anyio.CapacityLimiter(ASSEMBLED_AT_ONCE)
 row_threads = anyio.CapacityLimiter(ROWS_AT_ONCE)
+
+
+async def assembling(function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+    """Call what puts a file together of its parts."""
+    return await anyio.to_thread.run_sync(function, *arguments, limiter=assembling_threads)
 
 
 async def with_rows(function: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:

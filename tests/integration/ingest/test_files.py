@@ -1,12 +1,17 @@
 """Files of a writer: offered, put and named."""
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
+from runhue_server.ingest import files
+from runhue_server.storage.receive import THREADS
 from runhue_shared import db
+from runhue_shared.blobs.local import LocalStore
 from runhue_shared.db import keys, projects, run_files
 from runhue_shared.db.run_files import RunFile
 from runhue_shared.settings import settings
@@ -51,6 +56,40 @@ def test_offer_put_offer(sender: Sender) -> None:
         hashlib.sha256(CONTENT).hexdigest(),
         "image/png",
     )
+
+
+def test_small_files_do_not_wait_for_large_ones(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While many large files are put together of their parts, others are stored."""
+    monkeypatch.setattr(files, "PARTS_FROM", 1)
+    read, goes_on = LocalStore.read, threading.Event()
+
+    def read_slowly(*arguments: Any) -> Any:  # as LocalStore.read
+        assert goes_on.wait(60)
+        yield from read(*arguments)
+
+    writer = sender.new_writer()
+    answers = []
+    with ThreadPoolExecutor(THREADS) as pool:
+        for number in range(THREADS):
+            content = b"%d" % number
+            sha256 = hashlib.sha256(content).hexdigest()
+            wanted = offer(
+                sender, writer, path=content.decode(), sha256=sha256, size=len(content), parts=True
+            )
+            parts = wanted.json()["parts"]
+            sender.http.put(parts["urls"][0], content=content)
+            answers.append((sender.another(), parts["complete_url"]))
+        monkeypatch.setattr(LocalStore, "read", read_slowly)
+        completing = [pool.submit(one.http.post, address) for one, address in answers]
+        try:
+            small = offer(sender, writer).json()["upload_url"]
+            assert sender.http.put(small, content=CONTENT).status_code == 200
+            assert not any(one.done() for one in completing)
+        finally:
+            goes_on.set()
+        assert [one.result(60).status_code for one in completing] == [200] * THREADS
+    for one, _ in answers:
+        one.http.close()
 
 
 def test_keys_of_one_project_know_its_bytes_only(sender: Sender) -> None:
