@@ -38,7 +38,11 @@ def names_in(text: str | None, field: str, at_most: int = MAX_KEYS) -> list[str]
     names = _json_list(text, field) if text.lstrip().startswith("[") else text.split(",")
     found = [name for name in dict.fromkeys(names) if name]
     if not found:
-        raise Invalid(f"{field}: no name in {text[:100]!r}", field=field, fix="leave it out to get all")
+        raise Invalid(
+            f"{field}: no name in {text[:100]!r}",
+            field=field,
+            fix="name one, or leave it out where it may be",
+        )
     if len(found) > at_most:
         raise Invalid(
             f"{field}: {len(found)} names", field=field, limit=at_most, fix="ask in several requests"

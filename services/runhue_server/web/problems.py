@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem details; only this module turns an exception into a response."""
 
 import http
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,10 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
+TELLING = frozenset({"missing", "extra_forbidden"})
+"""Errors of pydantic that are about a field's name, so that no value explains them."""
+
+LONGEST_SHOWN = 100
 
 SERVERS_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, redis.ConnectionError, redis.TimeoutError)
 """What the drivers raise while Postgres or Redis is away; it is answered as 503 `unavailable`."""
@@ -161,9 +166,20 @@ def _invalid(error: RequestValidationError) -> Invalid:
         return _no_json(f"{first['ctx']['error']} at character {first['loc'][-1]}")
     where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     field = ".".join(where) or "body"
+    came = "" if first["type"] in TELLING else f", got {_shown(first['input'])}"
     return Invalid(
-        f"{field}: {first['msg']}", field=field, fix="send the field as the reference describes it"
+        f"{field}: {first['msg']}{came}", field=field, fix="send the field as the reference describes it"
     )
+
+
+def _shown(came: object) -> str:
+    """A value of a request as an error repeats it: short, and no whole object or list."""
+    if isinstance(came, dict):
+        return "an object"
+    if not isinstance(came, str | int | float | None):
+        return f"a {type(came).__name__}"
+    text = json.dumps(came)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _no_json(why: str) -> Invalid:
