@@ -397,7 +397,7 @@ def log_gallery(client: Any, project: str, run_id: str | None, folder: Path) -> 
         if gallery.np is not None:
             _over_steps(gallery, run)
             _in_summary(gallery, run)
-        return f"{run.entity}/{run.project}/{run.id}"
+        return str(run.path)
 
 
 def _over_steps(gallery: Gallery, run: Any) -> None:  # a Run of either client

@@ -85,7 +85,7 @@ class Run:
             self.finish(0 if kind is None else 1)
 
     def __repr__(self) -> str:
-        return f"<runhue.Run {'/'.join(filter(None, (self.team, self.project, self.id)))}>"
+        return f"<runhue.Run {self.path}>"
 
     @property
     def id(self) -> str:
@@ -103,6 +103,11 @@ class Run:
 
     entity = team
     """The same under wandb's name."""
+
+    @property
+    def path(self) -> str:
+        """What `Api().run()` takes: "team/project/id", without the team while it is None."""
+        return "/".join(filter(None, (self.team, self.project, self.id)))
 
     @property
     def url(self) -> str | None:

@@ -71,7 +71,7 @@ from runhue._public_api.run_calls import (
 )
 from runhue._public_api.stored_run import StoredRun
 from runhue._public_api.tables import AsyncRunTable
-from runhue._public_api.tables_calls import TableAt, table_call
+from runhue._public_api.tables_calls import TableAt, TableKey, table_call, table_keys_call
 from runhue._public_api.workspace_calls import workspace_call, workspaces_call
 from runhue._public_api.workspaces import AsyncWorkspace
 
@@ -191,6 +191,10 @@ class AsyncRun(StoredRun):
         """As `Run.summary_media`."""
         records = await self._transport.run(summary_media_call(self.path))
         return [AsyncMedium(self._transport, self.path, record) for record in records]
+
+    async def tables(self) -> list[TableKey]:
+        """As `Run.tables`."""
+        return await self._transport.run(table_keys_call(self.path))
 
     async def table(self, key: str, step: int | None = None, index: int = 0) -> AsyncRunTable:
         """As `Run.table`."""

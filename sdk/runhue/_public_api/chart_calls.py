@@ -15,7 +15,7 @@ from runhue._public_api.chart_records import (
 )
 from runhue._public_api.coloring_calls import project_url
 from runhue._public_api.exchange import Call, decode, exchange, fetch, get, quoted, submit
-from runhue._public_api.run_calls import RunPath, viewer_call
+from runhue._public_api.run_calls import RunPath, listed, viewer_call
 
 
 def charts_call(run: RunPath) -> Call[Sequence[ChartInfo]]:
@@ -41,7 +41,7 @@ def runs_chart_call(
     Raises:
         ServerRefused: `run_not_found`, or `chart_not_found` when none of them has it.
     """
-    request = get(f"{project_url(team, project)}/charts", key=key, runs=",".join(runs), step=step)
+    request = get(f"{project_url(team, project)}/charts", key=key, runs=listed(runs), step=step)
     return (yield from fetch(RunsChart, request))
 
 

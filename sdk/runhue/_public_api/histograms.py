@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from runhue._public_api.coloring_calls import project_url
 from runhue._public_api.exchange import Call, fetch, get
+from runhue._public_api.run_calls import listed
 
 COLUMNS, ROWS = 200, 64
 
@@ -59,7 +60,7 @@ def histograms_call(team: str, project: str, runs: Sequence[str], query: Histogr
     request = get(
         f"{project_url(team, project)}/histograms",
         key=query.key,
-        runs=",".join(runs),
+        runs=listed(runs),
         from_step=query.from_step,
         to_step=query.to_step,
         columns=query.columns,

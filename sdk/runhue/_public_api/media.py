@@ -48,6 +48,11 @@ class StoredMediaFile:
         return self._record.mimetype
 
     @property
+    def url(self) -> str | None:
+        """Where a browser may show the bytes, for a day or more, without a key. It may be without a host."""
+        return self._record.url
+
+    @property
     def state(self) -> State:
         """Whether it can be shown, and what it lacks: see `media_records.State`."""
         return self._record.state

@@ -20,7 +20,7 @@ from runhue._public_api.media_records import (
     MediumRecord,
     RenditionRecord,
 )
-from runhue._public_api.run_calls import RunPath
+from runhue._public_api.run_calls import RunPath, listed
 
 PAGE = 500
 MAX_STEPS = 10_000
@@ -45,6 +45,7 @@ def media_call(team: str, project: str, runs: Sequence[str], query: MediaQuery) 
 
     Raises:
         ServerRefused: `run_not_found`, or more runs than the server takes at once.
+        UsageError: `runs` are no ids.
     """
     found: list[MediumRecord] = []
     after: str | int | None = None
@@ -52,7 +53,7 @@ def media_call(team: str, project: str, runs: Sequence[str], query: MediaQuery) 
         request = get(
             f"{project_url(team, project)}/media",
             key=query.key,
-            runs=",".join(runs),
+            runs=listed(runs),
             from_step=query.from_step,
             to_step=query.to_step,
             index=query.index,
@@ -71,7 +72,7 @@ def media_steps_call(team: str, project: str, runs: Sequence[str], query: MediaQ
     request = get(
         f"{project_url(team, project)}/media/steps",
         key=query.key,
-        runs=",".join(runs),
+        runs=listed(runs),
         from_step=query.from_step,
         to_step=query.to_step,
         limit=MAX_STEPS,

@@ -1,10 +1,12 @@
 """Calls that read and change projects and runs."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from runhue._errors import UsageError
 from runhue._public_api.coloring_calls import project_url
 from runhue._public_api.exchange import Call, decode, exchange, fetch, get, quoted, submit
 from runhue._public_api.records import (
@@ -38,6 +40,19 @@ class RunPath(msgspec.Struct, frozen=True):
     @property
     def url(self) -> str:
         return f"{project_url(self.team, self.project)}/runs/{quoted(self.id)}"
+
+
+def listed(runs: Sequence[str]) -> str:
+    """Ids of runs as the API takes several: with commas, or as JSON where an id could be misread.
+
+    Raises:
+        UsageError: something else than ids came, such as one id alone, whose letters would be taken.
+    """
+    if isinstance(runs, str) or not all(isinstance(run, str) for run in runs):
+        raise UsageError(f'runs must be a list of ids, such as ["x7k2m9qd"], got {runs!r:.100}')
+    if any("," in run or run.startswith("[") for run in runs):
+        return json.dumps(list(runs))
+    return ",".join(runs)
 
 
 class RunQuery(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ from runhue._public_api.run_calls import (
 )
 from runhue._public_api.stored_run import StoredRun
 from runhue._public_api.tables import RunTable
-from runhue._public_api.tables_calls import TableAt, table_call
+from runhue._public_api.tables_calls import TableAt, TableKey, table_call, table_keys_call
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,6 +261,10 @@ class Run(StoredRun):
         """The media in the run's summary, and the arrays that are kept whole: the first 5,000 of them."""
         records = self._transport.run(summary_media_call(self.path))
         return [Medium(self._transport, self.path, record) for record in records]
+
+    def tables(self) -> list[TableKey]:
+        """The keys under which the run logged tables."""
+        return self._transport.run(table_keys_call(self.path))
 
     def table(self, key: str, step: int | None = None, index: int = 0) -> RunTable:
         """The table that was logged under a key, at a step; without one the summary's, or else the last.

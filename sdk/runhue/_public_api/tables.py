@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runhue._errors import UsageError
 from runhue._media.libraries import library
 from runhue._public_api.blocking import BlockingTransport
 from runhue._public_api.nonblocking import AsyncTransport
 from runhue._public_api.run_calls import RunPath
 from runhue._public_api.tables_calls import (
+    MAX_PAGE,
     Condition,
     TableAt,
     TableColumn,
@@ -84,6 +86,9 @@ class RunTable(TableView):
             sort: names of columns; `-name` is descending. Null and NaN come last.
             limit: at most so many rows.
             page_size: rows per request, 1 to 1,000.
+        Raises:
+            UsageError: a `limit` or `page_size` beyond these.
+            ServerRefused: there is no such column, or it cannot be asked so; says what can.
         """
         query, offset = _query(columns, filter, sort, limit, page_size), 0
         while limit is None or offset < limit:
@@ -180,6 +185,10 @@ def _query(
     limit: int | None = None,
     page_size: int = 1000,
 ) -> TableQuery:
+    if limit is not None and limit < 0:
+        raise UsageError(f"limit must be 0 or more rows, or None for all, got {limit}")
+    if not 1 <= page_size <= MAX_PAGE:
+        raise UsageError(f"page_size must be 1 to {MAX_PAGE:,} rows, got {page_size}")
     return TableQuery(columns, conditions, [sort] if isinstance(sort, str) else sort, limit, page_size)
 
 

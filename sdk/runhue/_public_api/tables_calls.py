@@ -7,13 +7,14 @@ from typing import Any, Literal
 import msgspec
 
 from runhue._errors import ServerRefused
-from runhue._public_api.exchange import Call, Sleep, decode, exchange, get
+from runhue._public_api.exchange import Call, Sleep, decode, exchange, fetch, get
 from runhue._public_api.run_calls import RunPath
 from runhue._values import NON_FINITE
 
 ColumnType = Literal["number", "bool", "string", "media", "other"]
 
 READY_SECONDS = 60.0
+MAX_PAGE = 1000
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 2.0
 
@@ -65,6 +66,25 @@ class TablePage(msgspec.Struct, frozen=True):
     next: int | None
 
 
+class TableKey(msgspec.Struct, frozen=True):
+    """A key under which a run logged tables: at how many steps, and whether the summary has one.
+
+    `steps` are the last 1,000 of them.
+    """
+
+    key: str
+    type: str
+    count: int
+    first_step: int | None
+    last_step: int | None
+    steps: tuple[int, ...]
+    in_summary: bool
+
+
+class TableKeyList(msgspec.Struct, frozen=True):
+    tables: list[TableKey]
+
+
 class TableAt(msgspec.Struct, frozen=True):
     """Which table: its key, the step it was logged at, and its index where a list was."""
 
@@ -81,6 +101,11 @@ class TableQuery(msgspec.Struct, frozen=True):
     sort: Sequence[str] = ()
     limit: int | None = None
     page_size: int = 1000
+
+
+def table_keys_call(path: RunPath) -> Call[list[TableKey]]:
+    """The keys under which a run logged tables."""
+    return (yield from fetch(TableKeyList, get(f"{path.url}/tables"))).tables
 
 
 def table_call(path: RunPath, at: TableAt) -> Call[TableRecord]:
@@ -118,9 +143,7 @@ def _unreadable(table: TableRecord) -> ServerRefused:
 def table_page_call(path: RunPath, at: TableAt, query: TableQuery, offset: int) -> Call[TablePage]:
     """Rows from place `offset` on, with exact values: NaN is a number, and a text stays a text."""
     left = query.page_size if query.limit is None else min(query.page_size, query.limit - offset)
-    request = get(
-        f"{path.url}/tables/rows", **_asked(at, query), offset=offset, limit=min(left, 1000), other="text"
-    )
+    request = get(f"{path.url}/tables/rows", **_asked(at, query), offset=offset, limit=left, other="text")
     response = yield from exchange(request)
     return decode(response.body, TablePage, strict=True)
 

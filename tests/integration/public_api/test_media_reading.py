@@ -93,6 +93,12 @@ def test_runs_side_by_side(lab: Lab, api: Api, project: str) -> None:
     found = api.media(project, "page", ["r2", "r1"])
     assert [(one.step, one.run_id) for one in found] == [(0, "r2"), (0, "r1"), (1, "r2"), (1, "r1")]
     assert b"r1" in found[1].read()
+    assert "/content/" in str(found[0].url)
+    with pytest.raises(errors.UsageError, match="runs must be a list of ids, such as"):
+        api.media(project, "page", "r2")
+    for odd in ("a,b", "[r1"):
+        with pytest.raises(errors.ServerRefused, match=f"no run {odd!r}".replace("[", r"\[")):
+            api.media(project, "page", ["r1", odd])
     steps = api.media_steps(project, "page", ["r2", "r1"], from_step=1)
     assert (steps.steps, steps.more, [one.count for one in steps.runs]) == ((1,), False, [1, 1])
 

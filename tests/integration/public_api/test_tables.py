@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import runhue
-from runhue._errors import ServerRefused
+from runhue._errors import ServerRefused, UsageError
 from runhue._public_api import Api, AsyncApi
 from tests.integration.public_api.running import Lab
 
@@ -59,6 +59,11 @@ def test_rows_are_filtered_and_sorted_in_pages(lab: Lab, api: Api, project: str)
     rows = list(stored.rows(["n"], filter=even, sort="-n", page_size=300))
     some = list(stored.rows(filter=[even], sort=["kind", "-n"], limit=7, page_size=3))
 
+    (key,) = api.run(f"{project}/r1").tables()
+    assert (key.key, key.type, key.count, key.steps, key.in_summary) == ("t", "table-file", 1, (0,), True)
+    for wrong in ({"limit": -1}, {"page_size": 0}, {"page_size": 1_001}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            list(stored.rows(**wrong))  # type: ignore[arg-type]  # numbers, for either
     assert rows == [{"n": number} for number in range(2_498, -1, -2)]
     assert [row["n"] for row in some] == [2_498 - 2 * number for number in range(7)]
 
@@ -84,7 +89,8 @@ def test_the_async_api_reads_the_same(lab: Lab, api: Api, project: str) -> None:
 
     async def read() -> tuple[list[Any], int, int]:
         async with AsyncApi(lab.stack.api_url, lab.stack.api_key) as there:
-            table = await (await there.run(f"{project}/r1")).table("t", step=0)
+            run = await there.run(f"{project}/r1")
+            table = await run.table((await run.tables())[0].key, step=0)
             rows = [row["id"] async for row in table.rows(sort="-id", limit=3, page_size=2)]
             return rows, len(await table.to_pandas()), (await table.to_arrow()).num_columns
 

@@ -157,6 +157,7 @@ def test_resumed_run_goes_on(ingest: IngestServer, run_settings: RunSettings) ->
         run.log({"loss": 0.5})
     with runhue.init(project="p", id="again", resume="must", settings=run_settings()) as second:
         assert second.resumed
+        assert second.path == f"{second.team}/p/again"
         second.log({"loss": 0.25})
 
     assert len(ingest.rows("again")) == 2
