@@ -48,12 +48,16 @@ class Notes:
         """
         if not self._findings and not self._returned:
             return
-        with db.transaction() as tx:
-            # In one order, so that two workers that note the same renditions do not wait for each other.
-            for finding in sorted(self._findings, key=lambda one: one.job.sha256):
-                _note(tx, finding)
-            for one in sorted(self._returned, key=lambda one: one.job.sha256):
-                inspections.give_back(tx, one.job, one.seconds, counts=one.counts)
+        # Begun here, or what each result has for itself would be a transaction and not a savepoint.
+        with db.transaction() as tx, tx.transaction():
+            # In the order of `inspections.want`: whoever names the same bytes anew, as the next version of an
+            # artifact does, waits for this transaction or it for that one, never both.
+            told: list[Finding | _Return] = [*self._findings, *self._returned]
+            for one in sorted(told, key=_place):
+                if isinstance(one, Finding):
+                    _note(tx, one)
+                else:
+                    inspections.give_back(tx, one.job, one.seconds, counts=one.counts)
         self._findings.clear()
         self._returned.clear()
 
@@ -66,6 +70,10 @@ class Notes:
         if self._returned or (self._findings and time.monotonic() - self._since > WRITE_SECONDS):
             self._since = time.monotonic()
             self.write()
+
+
+def _place(one: Finding | _Return) -> tuple[bytes, str]:
+    return one.job.sha256, one.job.kind
 
 
 def _note(tx: Transaction, finding: Finding) -> None:

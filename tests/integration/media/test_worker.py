@@ -4,15 +4,17 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import psycopg
 import pytest
 
 from runhue_server.media import tasks
-from runhue_server.media.inspection import MAX_ATTEMPTS, inspect
+from runhue_server.media.inspection import MAX_ATTEMPTS, Finding, inspect
 from runhue_server.media.inspection_notes import Notes
 from runhue_server.sweeper.loop import wake_for_media
 from runhue_shared import db
@@ -243,6 +245,55 @@ def test_results_outlive_an_outage(run: MediaRun, server_settings: Settings) -> 
     assert run.states() == {"ready": 1}
     with db.transaction() as tx:
         assert finding.note(tx) is False
+
+
+def test_notes_in_one_transaction(run: MediaRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results that are written together come to be known together."""
+    for seed in range(2):
+        run.put(f"media/images/{seed}.png", png(seed=seed))
+    with db.transaction() as tx:
+        jobs = inspections.take(tx, 2, 60.0)
+    notes = Notes()
+    for job in jobs:
+        notes.add(Finding(job, code="damaged", reason="It is damaged."))
+    refuse, seen = inspections.refuse, []
+
+    def refuse_and_look(*arguments: Any) -> bool:  # as inspections.refuse
+        seen.append(run.states())
+        return refuse(*arguments)
+
+    monkeypatch.setattr(inspections, "refuse", refuse_and_look)
+    notes.write()
+
+    assert seen == [{"waiting": 2}] * 2
+    assert run.states() == {"damaged": 2}
+
+
+def test_notes_in_one_order(run: MediaRun) -> None:
+    """Results and what is given back are written in the order in which others take the same rows."""
+    for seed in range(2):
+        run.put(f"media/images/{seed}.png", png(seed=seed))
+    with db.transaction() as tx:
+        first, second = sorted(inspections.take(tx, 2, 60.0), key=lambda job: job.sha256)
+    notes = Notes()
+    notes.add(Finding(second, code="damaged", reason="It is damaged."))
+    notes.give_back([first])
+
+    with db.transaction() as tx:
+        lock = "SELECT FROM inspection WHERE sha256 = %s FOR UPDATE"
+        tx.execute(lock, (first.sha256,))
+        writing = threading.Thread(target=notes.write)
+        writing.start()
+        assert eventually(somebody_waits)
+        assert tx.execute(f"{lock} SKIP LOCKED", (second.sha256,)).rowcount == 1
+    writing.join(20)
+
+    assert run.states() == {"waiting": 1, "damaged": 1}
+
+
+def somebody_waits() -> bool:
+    with db.transaction() as tx:
+        return tx.execute("SELECT FROM pg_locks WHERE NOT granted").rowcount > 0
 
 
 def test_killed_process_means_another_attempt(run: MediaRun, slow_png: bytes) -> None:
