@@ -48,7 +48,11 @@ def listed(runs: Sequence[str]) -> str:
     Raises:
         UsageError: something else than ids came, such as one id alone, whose letters would be taken.
     """
-    if isinstance(runs, str) or not all(isinstance(run, str) for run in runs):
+    if (
+        not isinstance(runs, Sequence)
+        or isinstance(runs, str)
+        or not all(isinstance(run, str) for run in runs)
+    ):
         raise UsageError(f'runs must be a list of ids, such as ["x7k2m9qd"], got {runs!r:.100}')
     if any("," in run or run.startswith("[") for run in runs):
         return json.dumps(list(runs))

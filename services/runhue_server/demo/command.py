@@ -110,7 +110,7 @@ def addresses(stack: Stack, workspace: Workspace, gallery_run: str | None) -> st
     """Where to look next."""
     project = f"{workspace.team}/{workspace.project}"
     gallery = f"{stack.api_url}/api/v1/projects/{workspace.team}/{GALLERY_PROJECT}/runs/{gallery_run}"
-    of_everything = f"\n  Gallery    {gallery}, one of everything" if gallery_run is not None else ""
+    of_everything = f"\n  Gallery    {gallery} (one of everything)" if gallery_run is not None else ""
     return f"""
   API        {stack.api_url}
   API docs   {stack.api_url}/docs

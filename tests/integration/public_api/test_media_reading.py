@@ -94,8 +94,9 @@ def test_runs_side_by_side(lab: Lab, api: Api, project: str) -> None:
     assert [(one.step, one.run_id) for one in found] == [(0, "r2"), (0, "r1"), (1, "r2"), (1, "r1")]
     assert b"r1" in found[1].read()
     assert "/content/" in str(found[0].url)
-    with pytest.raises(errors.UsageError, match="runs must be a list of ids, such as"):
-        api.media(project, "page", "r2")
+    for wrong in ("r2", found[0], [found[0]]):
+        with pytest.raises(errors.UsageError, match="runs must be a list of ids, such as"):
+            api.media(project, "page", wrong)  # type: ignore[arg-type]  # wrong on purpose
     for odd in ("a,b", "[r1"):
         with pytest.raises(errors.ServerRefused, match=f"no run {odd!r}".replace("[", r"\[")):
             api.media(project, "page", ["r1", odd])
