@@ -50,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [*os.environ]:
         if name.startswith(("RUNHUE_", "WANDB_")) and name != EMBEDDED_USER:
             del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background of a shell: what the tests start would ignore the Ctrl-C they send it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # a worker of pytest-xdist has the directory of who started it
         _make_temporary_directory(config)
 

@@ -130,7 +130,7 @@ def up(data_dir: Path, *options: str) -> subprocess.Popen[str]:
 
 def test_up_tells_its_addresses_and_stops_on_ctrl_c(data_dir: Path) -> None:
     """One line of JSON without the key itself; Ctrl-C ends with status 0 and no process left."""
-    with up(data_dir, "--port", "0", "--ingest-port", "0") as process:
+    with up(data_dir, "--port", "0", "--ingest-port", "0", "--gateway-port", "0") as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         children = psutil.Process(process.pid).children(recursive=True)
@@ -147,7 +147,7 @@ def test_up_tells_its_addresses_and_stops_on_ctrl_c(data_dir: Path) -> None:
 
 def test_ctrl_c_while_starting_leaves_nothing(data_dir: Path) -> None:
     """In the middle of a first start, too."""
-    with up(data_dir, "--port", "0", "--ingest-port", "0") as process:
+    with up(data_dir, "--port", "0", "--ingest-port", "0", "--gateway-port", "0") as process:
         time.sleep(0.7)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
@@ -161,7 +161,7 @@ def test_port_in_use_names_the_option(data_dir: Path) -> None:
     """Nothing is started; the message has the port and the way out."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with up(data_dir, "--port", str(port), "--ingest-port", "0") as process:
+        with up(data_dir, "--port", str(port), "--ingest-port", "0", "--gateway-port", "0") as process:
             _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 1
