@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
-from runhue._errors import BadPath, RunhueError
+from runhue._errors import BadMedia, BadPath, RunhueError
 
 SavePolicy = Literal["live", "now", "end"]
 LOOK_SECONDS = 5.0
@@ -53,7 +53,7 @@ class SavedFiles:
 
         Raises:
             BadPath: no such policy, or the files are not within `base_path`.
-            BadMedia: a file cannot be read.
+            BadMedia: a file cannot be read; then none is saved, unless it went away meanwhile.
         """
         if policy not in get_args(SavePolicy):
             raise BadPath(f"policy must be one of {', '.join(get_args(SavePolicy))}, got {policy!r}")
@@ -103,8 +103,11 @@ class SavedFiles:
                 self._at_end.update(files)
             return
         states = {path: _state(path) for path, _ in files}
-        with self._keeping:  # what is read later is recorded later
-            self._keep(files)
+        for path, _ in files:
+            _check_readable(path)
+        for file in files:  # one by one: the first are on their way while the others are read
+            with self._keeping:  # what is read later is recorded later
+                self._keep([file])
         if policy == "live" and files:
             with self._lock:
                 self._live.update({path: (name, states[path]) for path, name in files})
@@ -164,6 +167,13 @@ def _matches(text: str, expand: bool) -> list[Path]:
         within = sorted(path.rglob("*")) if path.is_dir() else [path]
         files.update((file, None) for file in within if file.is_file())
     return list(files)
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise BadMedia(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _state(path: Path) -> State | None:
