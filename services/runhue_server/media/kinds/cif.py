@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from runhue_server.media.kinds.chemistry import lines_of, not_a_molecule
 from runhue_server.media.kinds.first_bytes import found_in
 
-_TOKEN: Final = re.compile(rb"'(?:[^']|'(?!\s|$))*+(?:'|$)|\"(?:[^\"]|\"(?!\s|$))*+(?:\"|$)|#.*+|\S++")
+# Without possessive groups: Python 3.11.2 matches them wrongly (cpython issue 106052).
+_TOKEN: Final = re.compile(rb"'[^']*(?:'(?!\s|$)[^']*)*(?:'|$)|\"[^\"]*(?:\"(?!\s|$)[^\"]*)*(?:\"|$)|#.*|\S+")
 # An open quote ends with its line, so that no line is read twice.
 _MODEL_COLUMN: Final = "_atom_site.pdbx_pdb_model_num"
 _MAX_COLUMNS: Final = 2_000
