@@ -29,6 +29,7 @@ from tests import wandb_clients
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+EMPTYING_TRIES = 4
 SUPERUSER = "postgres"
 EMBEDDED_USER = "RUNHUE_EMBEDDED_USER"
 # Nothing here survives a crash, and no test of this process kills Postgres and then looks for data.
@@ -200,9 +201,7 @@ def redis_url(server_directory: Path) -> Iterator[str]:
         _stop(server, signal.SIGTERM)
 
 
-@pytest.fixture
-def clean_database(database_url: str) -> str:
-    """The shared database, emptied, with ids counting from 1 again. Returns its URL."""
+def _empty(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("SET LOCAL lock_timeout = '20s'")
         rows = connection.execute(
@@ -210,6 +209,18 @@ def clean_database(database_url: str) -> str:
         )
         tables = sql.SQL(", ").join(sql.Identifier(name) for (name,) in rows)
         connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(tables))
+
+
+@pytest.fixture
+def clean_database(database_url: str) -> str:
+    """The shared database, emptied, with ids counting from 1 again. Returns its URL."""
+    for _ in range(EMPTYING_TRIES):
+        # A request of the test before may still end; Postgres breaks the circle it can make with us.
+        with contextlib.suppress(psycopg.errors.DeadlockDetected):
+            _empty(database_url)
+            break
+    else:
+        _empty(database_url)
     return database_url
 
 
