@@ -3,16 +3,14 @@
 Each format takes batches of rows (`{"_step": 3, "loss": 0.5}`) and yields bytes.
 """
 
-import csv
-import io
 import json
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from runhue_server.api.answers import encode, non_finite_as_text
+from runhue_server.api.export_streams import arrow_stream, csv_stream, parquet_stream
 from runhue_shared.events import EXACT_INTEGER
 
 STEP = "_step"
@@ -40,15 +38,14 @@ def as_ndjson(batches: Batches, _columns: Sequence[str]) -> Generator[bytes, Non
 
 def as_csv(batches: Batches, columns: Sequence[str]) -> Generator[bytes, None, None]:
     """A header, then one line a row. Missing and null are empty; lists and objects are JSON."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([STEP, *columns])
-    for batch in batches():
-        writer.writerows([[row[STEP], *(_cell(row.get(name)) for name in columns)] for row in batch])
-        yield text.getvalue().encode()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue().encode()
+    rows = (
+        [[row[STEP], *(_cell(row.get(name)) for name in columns)] for row in batch] for batch in batches()
+    )
+    yield from csv_stream([STEP, *columns], rows)
+
+
+def _cells(row: Row, columns: Sequence[str]) -> list[Any]:
+    return [row[STEP], *(_cell(row.get(name)) for name in columns)]
 
 
 def _cell(value: Any) -> str:
@@ -66,23 +63,13 @@ def _cell(value: Any) -> str:
 def as_arrow(batches: Batches, columns: Sequence[str]) -> Generator[bytes, None, None]:
     """An Arrow IPC stream, a record batch for each batch of rows."""
     schema = schema_of(batches(), columns)
-    sink = _Sink()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
-        for batch in batches():
-            writer.write_batch(_record_batch(batch, schema))
-            yield sink.taken()
-    yield sink.taken()
+    yield from arrow_stream(schema, (_record_batch(batch, schema) for batch in batches()))
 
 
 def as_parquet(batches: Batches, columns: Sequence[str]) -> Generator[bytes, None, None]:
     """A Parquet file, a row group for each batch of rows."""
     schema = schema_of(batches(), columns)
-    sink = _Sink()
-    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
-        for batch in batches():
-            writer.write_batch(_record_batch(batch, schema))
-            yield sink.taken()
-    yield sink.taken()
+    yield from parquet_stream(schema, (_record_batch(batch, schema) for batch in batches()))
 
 
 FORMATS = {
@@ -91,26 +78,6 @@ FORMATS = {
     "arrow": Format("application/vnd.apache.arrow.stream", "arrow", as_arrow),
     "parquet": Format("application/vnd.apache.parquet", "parquet", as_parquet),
 }
-
-
-class _Sink(io.RawIOBase):
-    """Holds what was written until it is taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, part: Any) -> int:  # any buffer
-        self._parts.append(bytes(part))
-        return len(part)
-
-    def taken(self) -> bytes:
-        content = b"".join(self._parts)
-        self._parts.clear()
-        return content
 
 
 class _Seen:

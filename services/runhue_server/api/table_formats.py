@@ -1,14 +1,12 @@
 """Tables as CSV, Arrow or Parquet: the logged columns and nothing else, in batches, memory bounded."""
 
-import csv
-import io
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from runhue_server.api.answers import non_finite_as_text
+from runhue_server.api.export_streams import arrow_stream, csv_stream, parquet_stream
 from runhue_server.api.row_formats import FORMATS
 from runhue_server.api.table_columns import JSON_TYPES, Column, StoredTable
 from runhue_server.api.table_orders import Order
@@ -45,18 +43,16 @@ class Shown(NamedTuple):
             rows = self.order.between(first, first + size)
             yield [self.table.take(column, rows) for column in self.columns]
 
+    def record_batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """The same as Arrow has them."""
+        return (pa.RecordBatch.from_arrays(batch, schema=schema) for batch in self.batches())
+
 
 def as_csv(shown: Shown) -> Generator[bytes, None, None]:
     """A header, then one line a row. Null is empty; media and mixed cells are JSON."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([str(column.name) for column in shown.columns])
-    for batch in shown.batches():
-        writer.writerows(zip(*(_csv_cells(cells) for cells in batch), strict=True))
-        yield text.getvalue().encode()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue().encode()
+    header = [str(column.name) for column in shown.columns]
+    rows = (zip(*(_csv_cells(cells) for cells in batch), strict=True) for batch in shown.batches())
+    yield from csv_stream(header, rows)
 
 
 def _csv_cells(cells: pa.Array) -> list[Any]:
@@ -71,44 +67,14 @@ def _csv_cells(cells: pa.Array) -> list[Any]:
 def as_arrow(shown: Shown) -> Generator[bytes, None, None]:
     """An Arrow IPC stream."""
     schema = shown.schema()
-    sink = _Sink()
-    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), schema) as writer:
-        for batch in shown.batches():
-            writer.write_batch(pa.RecordBatch.from_arrays(batch, schema=schema))
-            yield sink.taken()
-    yield sink.taken()
+    yield from arrow_stream(schema, shown.record_batches(schema))
 
 
 def as_parquet(shown: Shown) -> Generator[bytes, None, None]:
     """A Parquet file."""
     schema = shown.schema()
-    sink = _Sink()
-    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd") as writer:
-        for batch in shown.batches():
-            writer.write_batch(pa.RecordBatch.from_arrays(batch, schema=schema))
-            yield sink.taken()
-    yield sink.taken()
+    yield from parquet_stream(schema, shown.record_batches(schema))
 
 
 WRITERS = {"csv": as_csv, "arrow": as_arrow, "parquet": as_parquet}
 MEDIA_TYPES = {name: FORMATS[name].media_type for name in WRITERS}
-
-
-class _Sink(io.RawIOBase):
-    """Holds what was written until it is taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, part: Any) -> int:  # any buffer
-        self._parts.append(bytes(part))
-        return len(part)
-
-    def taken(self) -> bytes:
-        content = b"".join(self._parts)
-        self._parts.clear()
-        return content
