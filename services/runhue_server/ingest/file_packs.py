@@ -14,7 +14,7 @@ import msgspec
 from runhue_server.ingest.files import FileOffer, check, target_of
 from runhue_server.intake import liveness
 from runhue_server.intake.problems import Malformed
-from runhue_server.storage.problems import HashMismatch, store_answers
+from runhue_server.storage.problems import mismatch, store_answers
 from runhue_server.storage.targets import name_blob, note_stored
 from runhue_server.web.json_text import holds_lone_surrogate
 from runhue_server.web.problems import Problem
@@ -133,8 +133,7 @@ def _kept(store: BlobStore, team_id: int, file: Packed, settings: Settings) -> S
             spool.write(bytes(file.content))
             return store.keep(team_id, spool, expected)
     except WrongBytes as wrong:
-        fix = "send the bytes as announced; if they were, send them again"
-        return HashMismatch(str(wrong), field=wrong.field, fix=fix)
+        return mismatch(wrong)
     except Problem as refused:
         return refused
 

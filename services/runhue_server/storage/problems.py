@@ -111,6 +111,15 @@ class BytesLost(Problem):
     code = "bytes_lost"
 
 
+def mismatch(error: WrongBytes) -> HashMismatch:
+    """What is said of bytes that are not the announced ones."""
+    return HashMismatch(
+        f"{error.field} of the bytes that arrived is {error.found}, announced was {error.expected}",
+        field=error.field,
+        fix="send the bytes as announced; if they were, send them again",
+    )
+
+
 @contextmanager
 def store_answers() -> Iterator[None]:
     """Turn what a store raises into problems.
@@ -126,11 +135,7 @@ def store_answers() -> Iterator[None]:
         _log.warning("blob_store_away", error=str(error))
         raise Unavailable("the blob store is full or not reachable right now") from error
     except WrongBytes as error:
-        raise HashMismatch(
-            f"{error.field} of the bytes that arrived is {error.found}, announced was {error.expected}",
-            field=error.field,
-            fix="send the bytes as announced; if they were, send them again",
-        ) from error
+        raise mismatch(error) from error
     except TooManyBytes as error:
         raise FileTooLarge(error.limit) from error
     except BytesMissing as error:
